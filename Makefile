@@ -1,0 +1,31 @@
+# Two commands do all set-up on a fresh machine: `make demo` and `make test`.
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: demo test check docs bench clean
+
+demo: $(VENV)/.ready-demo
+	@$(BIN)/quantgate demo $(DEMO_ARGS)
+
+test: $(VENV)/.ready-dev check
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.ready-dev
+	$(BIN)/python scripts/generate_docs.py
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/server_start.py
+
+clean:
+	rm -rf $(VENV) dist build demo-output
+
+$(VENV)/.ready-%: pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh $*

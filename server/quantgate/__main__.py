@@ -1,0 +1,5 @@
+"""`python -m quantgate` is `quantgate`."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""Helper processes of this server: each in its own process group, under a time limit, ended with the server.
+
+Evaluations are not children of the server: they are started by a helper and outlive both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_running: set[subprocess.Popen[bytes]] = set()
+_lock = threading.Lock()
+_closing = threading.Event()
+
+GRACE_SECONDS = 2.0
+"""Between SIGTERM and SIGKILL for a helper's process group."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a helper ended.
+
+    Attributes:
+        returncode: Its exit status; negative for a signal.
+        output: Its standard output and error together, as it wrote them (not redacted).
+        timed_out: It was ended because it reached the time limit.
+    """
+
+    returncode: int
+    output: str
+    timed_out: bool
+
+
+def run(
+    argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], seconds: float, cwd: Path | None = None
+) -> Finished:
+    """Run a helper to its end.
+
+    Args:
+        argv: Program and arguments; no shell is involved.
+        stdin: What it reads.
+        env: Its whole environment.
+        seconds: Time limit; its process group is ended when it is reached.
+        cwd: Working directory.
+    """
+    # Files, not pipes: what the helper starts and leaves behind may hold its output open after it has ended.
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
+        given.write(stdin)
+        given.seek(0)
+        process = subprocess.Popen(
+            list(argv),
+            stdin=given,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+        with _lock:
+            _running.add(process)
+        timed_out = False
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            if process.poll() is None:
+                _end(process)
+            with _lock:
+                _running.discard(process)
+        return Finished(process.returncode, _read(out), timed_out)
+
+
+def _read(out: IO[bytes]) -> str:
+    out.seek(0)
+    return out.read().decode("utf-8", errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, sig)
+            else:
+                process.terminate()
+        try:
+            process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def end_all() -> None:
+    """End every helper that is still running and make `wait` return; called once, when the server goes."""
+    _closing.set()
+    with _lock:
+        processes = list(_running)
+    for process in processes:
+        _end(process)
+
+
+def wait(seconds: float) -> bool:
+    """Sleep, but no longer than the server lives.
+
+    Returns:
+        True when the server is closing and the caller should return at once.
+    """
+    return _closing.wait(seconds)

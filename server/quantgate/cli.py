@@ -1,0 +1,90 @@
+"""The command line: `quantgate serve | call TOOL | tools | demo`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quantgate", description="Evaluations of quantized models that can be trusted."
+    )
+    parser.add_argument("--version", action="version", version=f"quantgate {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="speak MCP on standard input and output")
+    call = commands.add_parser("call", help="call one tool and print its result as JSON")
+    call.add_argument("tool", help="the tool's name")
+    call.add_argument(
+        "arguments", nargs="?", default="{}", help="its arguments as a JSON object; - reads them from standard input"
+    )
+    commands.add_parser("tools", help="list the tools with their steps")
+    demo = commands.add_parser("demo", help="play a whole evaluation of a small real model on this machine")
+    demo.add_argument("--samples", type=int, default=24, help="samples of the run (default 24)")
+    demo.add_argument("--canary-samples", type=int, default=5, help="samples of the canary (default 5)")
+    demo.add_argument("--max-tokens", type=int, default=128, help="most tokens of one answer (default 128)")
+    demo.add_argument("--home", type=Path, default=None, help="where the demo keeps everything (default ./demo-output)")
+    return parser
+
+
+def _call(name: str, text: str) -> int:
+    from .errors import BadInput, QuantgateError, UnknownName
+    from .redact import redact, redact_value
+    from .tools import TOOLS, calling
+
+    try:
+        spec = next((s for s in TOOLS if s.name == name), None)
+        if spec is None:
+            raise UnknownName("tool", name, fix="one of: " + ", ".join(s.name for s in TOOLS))
+        try:
+            arguments = json.loads(sys.stdin.read() if text == "-" else text)
+        except ValueError as error:
+            raise BadInput(
+                f"The arguments are not JSON ({error})", fix='give one JSON object, such as \'{"config": "eval.yaml"}\''
+            ) from None
+        if not isinstance(arguments, dict):
+            raise BadInput(
+                "The arguments are not a JSON object", fix='give one JSON object, such as \'{"config": "eval.yaml"}\''
+            )
+        result = spec.function(**calling.validated(spec, arguments))
+    except QuantgateError as error:
+        print(redact(str(error)), file=sys.stderr)
+        return 1
+    print(json.dumps(redact_value(result.model_dump(mode="json")), indent=1, ensure_ascii=False))
+    return 0
+
+
+def _tools() -> int:
+    from .tools import TOOLS
+
+    for spec in TOOLS:
+        print(f"{spec.step:>6}  {spec.name:<20} {spec.title}")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .demo import play
+
+    return play(samples=args.samples, canary_samples=args.canary_samples, max_tokens=args.max_tokens, home=args.home)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0, or 1 when a tool refused.
+    """
+    args = _parser().parse_args(argv)
+    if args.command == "serve":
+        from .server import serve
+
+        serve()
+        return 0
+    if args.command == "call":
+        return _call(args.tool, args.arguments)
+    return _demo(args) if args.command == "demo" else _tools()

@@ -1,0 +1,87 @@
+"""Where a credential comes from: the server's environment, else `.env` beside the config, else `.env` of the workspace.
+
+Answers name where a variable was found, never its value. Trust switches count only from the server's own environment: an
+agent can write a `.env` file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from . import redact, workspace
+from .errors import BadInput
+
+TRUST_SWITCHES = frozenset({"NEMO_EVALUATOR_TRUST_PRE_CMD", "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"})
+MAX_ENV_FILE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """One variable: whether it is set, and in which place it was found (never its value)."""
+
+    name: str
+    set: bool
+    found_in: str
+
+
+def env_files(config: Path | None) -> list[Path]:
+    """The `.env` files that count for a config, in the order in which they are asked; no file twice."""
+    places = [config.resolve().parent / ".env"] if config else []
+    places.append(workspace.workspace_root() / ".env")
+    seen: list[Path] = []
+    for place in places:
+        if place.is_file() and place not in seen:
+            seen.append(place)
+    return seen
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of one `.env` file, without interpolation; secret values are registered for redaction.
+
+    Raises:
+        BadInput: The file cannot be read, is over 1 MiB, or is not UTF-8.
+    """
+    try:
+        if path.stat().st_size > MAX_ENV_FILE:
+            raise BadInput(f"{path} is too large for a .env file", fix="keep only NAME=value lines in it")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"Cannot read {path}: {type(error).__name__}", fix="make it a readable UTF-8 text file"
+        ) from None
+    values = {k: v for k, v in dotenv_values(stream=StringIO(text), interpolate=False).items() if v is not None}
+    redact.register(values)
+    return values
+
+
+def environment(config: Path | None = None) -> dict[str, str]:
+    """The environment for a child that launches this config: the server's own, with gaps filled from `.env` files.
+
+    Trust switches are never taken from a file.
+    """
+    merged: dict[str, str] = {}
+    for file in reversed(env_files(config)):
+        merged.update(read_env_file(file))
+    for switch in TRUST_SWITCHES:
+        merged.pop(switch, None)
+    merged.update(os.environ)
+    return merged
+
+
+def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:
+    """For each name, where its value would come from; `found_in` is empty when it is not set anywhere."""
+    files = [(file, read_env_file(file)) for file in env_files(config)]
+    found: list[Found] = []
+    for name in names:
+        if os.environ.get(name):
+            found.append(Found(name, True, "environment"))
+            continue
+        place = "" if name in TRUST_SWITCHES else next((str(f) for f, values in files if values.get(name)), "")
+        found.append(Found(name, bool(place), place))
+    return found

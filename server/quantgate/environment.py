@@ -1,0 +1,180 @@
+"""What this machine has for an evaluation: launcher, containers, credentials, clusters, workspaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import children, credentials, redact, workspace
+from .benchmarks import recipes
+from .evalconfig import compose
+from .launcher import package
+
+ENGINE_SECONDS = 8.0
+HOST_PREFIX = "host:"
+JOINPATH_FIXED = (3, 12)
+"""From this Python on, NEL 0.2.6's own build-config works: before, MultiplexedPath.joinpath takes one argument only."""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """NEL as it is installed; `build_config_works` speaks of NEL's own command, not of quantgate's tool."""
+
+    version: str
+    validated_version: str
+    build_config_works: bool
+
+
+@dataclass(frozen=True)
+class Containers:
+    """The Docker-compatible engine that NEL's local executor would call."""
+
+    engine: str
+    usable: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One variable: where it was found and who needs it."""
+
+    name: str
+    set: bool
+    found_in: str
+    needed_by: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster's login host."""
+
+    host: str
+    reachable: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Everything that `look` found; `blockers` is what must be removed before an evaluation can run."""
+
+    blockers: list[str]
+    launcher: Launcher
+    containers: Containers
+    credentials: list[Credential]
+    clusters: list[Cluster]
+    workspaces: list[workspace.Workspace]
+    config: str
+
+
+def look(*, workspace: str = "", config: str = "", host: str = "") -> Environment:
+    """Look at what is here; nothing is changed and no cluster is contacted.
+
+    Raises:
+        BadInput: A given workspace or config does not exist or cannot be read.
+    """
+    composed = compose.compose(Path(config).expanduser()) if config else None
+    engine = _containers()
+    needed = _needed(composed.config) if composed else _recipe_needs()
+    found = credentials.locate(needed, Path(config).expanduser() if config else None)
+    rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
+    launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)
+    blockers = _blockers(launcher, engine, composed, rows)
+    clusters = [Cluster(host, False, "this version does not contact clusters")] if host else []
+    return Environment(blockers, launcher, engine, rows, clusters, _workspaces(workspace), config)
+
+
+def _workspaces(path: str) -> list[workspace.Workspace]:
+    return workspace.find_workspaces(path)
+
+
+def as_rows(found: Environment) -> dict[str, Any]:
+    """The environment as the tool's rows; paths become text."""
+    return {
+        "ready": not found.blockers,
+        "blockers": found.blockers,
+        "launcher": dataclasses.asdict(found.launcher),
+        "containers": dataclasses.asdict(found.containers),
+        "credentials": [dataclasses.asdict(c) for c in found.credentials],
+        "clusters": [dataclasses.asdict(c) for c in found.clusters],
+        "workspaces": [
+            {
+                "path": str(w.path),
+                "checkpoints": [str(p) for p in w.checkpoints],
+                "configs": [str(p) for p in w.configs],
+                "runs": [str(p) for p in w.runs],
+                "patches": [{"path": str(p.path), "carry": p.carry} for p in w.patches],
+            }
+            for w in found.workspaces
+        ],
+    }
+
+
+def _containers() -> Containers:
+    engine = next((name for name in ("docker", "podman") if shutil.which(name)), "")
+    if not engine:
+        return Containers("", False, "neither docker nor podman is on PATH; execution.type process needs none")
+    info = children.run([engine, "info", "--format", "{{json .}}"], stdin=b"", env=os.environ, seconds=ENGINE_SECONDS)
+    if info.timed_out:
+        return Containers(engine, False, f"`{engine} info` did not answer within {ENGINE_SECONDS:.0f} s")
+    lines = [line for line in info.output.strip().splitlines() if line.strip()]
+    # The docker client exits 0 on some versions although no engine answers; it then says so.
+    problem = next((line for line in lines if "annot connect" in line or "error" in line.lower()[:12]), "")
+    if info.returncode != 0 or problem:
+        return Containers(engine, False, redact.redact(problem or (lines[-1] if lines else "no answer"))[:200])
+    if engine != "docker":
+        return Containers(engine, False, "podman works, but NEL calls `docker`: link docker to podman first on PATH")
+    return Containers(engine, True, "")
+
+
+def _needed(config: Mapping[str, Any]) -> dict[str, str]:
+    """Variables that a config takes from the submitting shell, with the key that names each."""
+    needed = {value[len(HOST_PREFIX) :]: path for path, value in _strings(config, "") if value.startswith(HOST_PREFIX)}
+    target = (config.get("target") or {}).get("api_endpoint") or {}
+    key = target.get("api_key_name")
+    declared = (config.get("evaluation") or {}).get("env_vars") or {}
+    if isinstance(key, str) and key and key not in declared and key not in (config.get("env_vars") or {}):
+        needed.setdefault(key, "target.api_endpoint.api_key_name")
+    return needed
+
+
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _strings(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _strings(inner, f"{path}[{index}]")
+
+
+def _recipe_needs() -> dict[str, str]:
+    needed: dict[str, str] = {}
+    for recipe in recipes.load_recipes().values():
+        for need in recipe.needs:
+            needed[need.name] = (
+                f"{needed[need.name]}, {recipe.name}" if need.name in needed else f"recipe {recipe.name}"
+            )
+    return needed
+
+
+def _blockers(
+    launcher: Launcher, engine: Containers, composed: compose.Composed | None, rows: list[Credential]
+) -> list[str]:
+    blockers = []
+    if not launcher.version:
+        blockers.append(
+            f"nemo-evaluator-launcher is not installed: pip install nemo-evaluator-launcher=={launcher.validated_version}"
+        )
+    if composed is None:
+        return blockers
+    blockers += [f"{c.name} is not set ({c.needed_by})" for c in rows if not c.set]
+    if composed.executor == "local" and not engine.usable:
+        blockers.append(f"execution.type local needs a container engine: {engine.reason}")
+    return blockers

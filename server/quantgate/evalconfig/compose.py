@@ -1,0 +1,320 @@
+"""Composition as NEL does it, without importing NEL: Hydra's defaults list over the packaged config groups.
+
+NEL 0.2.6 (`RunConfig.from_hydra`) initialises Hydra in the config's directory with its packaged configs on the search path.
+The same is done here with the package's folder given as a file path.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import credentials, redact
+from ..errors import BadInput, ConfigError
+from ..launcher import package
+from . import expansion, paths
+from .document import ConfigDocument
+from .paths import Segment
+
+MISSING = "???"
+MAX_RESOLVED_DEPTH = 100
+
+# Hydra keeps its state in a process-wide singleton.
+_LOCK = threading.Lock()
+_environment: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("environment", default=os.environ)
+
+
+@dataclass(frozen=True)
+class ConfiguredTask:
+    """One entry of `evaluation.tasks`.
+
+    Attributes:
+        index: Its position in the list, which is part of NEL's directory name.
+        name: As written in the config: `harness.task` or a bare name.
+        directory: NEL's directory for it, `<name>.<index>`.
+        params: `nemo_evaluator_config.config.params` of the evaluation with the task's own on top, as NEL merges them.
+        raw: The entry itself.
+    """
+
+    index: int
+    name: str
+    directory: str
+    params: dict[str, Any]
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A config as NEL would run it.
+
+    Attributes:
+        config: Everything resolved, except that `???` and what refers to it stay as text.
+        executor: `execution.type`: "local", "slurm", "process", ...
+        deployment: `deployment.type`: "none", "vllm", ...
+        tasks: The configured tasks, in order.
+        derived_missing: Paths whose value refers to a `???`; they are no gaps of their own.
+    """
+
+    config: dict[str, Any]
+    executor: str
+    deployment: str
+    tasks: tuple[ConfiguredTask, ...]
+    derived_missing: frozenset[str] = field(default_factory=frozenset)
+
+
+def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
+    """Compose a config file with NEL's packaged defaults.
+
+    Args:
+        path: The config, a `.yaml` file.
+        overrides: Hydra overrides, such as `evaluation.env_vars.X=lit:1`.
+
+    Raises:
+        ConfigError: The file cannot be read or composed, or an interpolation cannot be resolved; with file and line.
+        BadInput: An override begins with `-` or has a line break.
+    """
+    return compose_document(ConfigDocument.load(path), overrides)
+
+
+def compose_document(document: ConfigDocument, overrides: Sequence[str] = ()) -> Composed:
+    """As `compose`, for a document that was just read from (or saved to) its file."""
+    for override in overrides:
+        if override.startswith("-") or "\n" in override:
+            raise BadInput(f"{override[:80]!r} is not an override", fix="write it as key=value, on one line")
+    _check_before(document)
+    token = _environment.set(credentials.environment(document.path))
+    try:
+        with _LOCK:
+            config, derived = _hydra_compose(document, overrides)
+    finally:
+        _environment.reset(token)
+    return Composed(
+        config=config,
+        executor=str(paths.dig(config, "execution", "type") or ""),
+        deployment=str(paths.dig(config, "deployment", "type") or "none"),
+        tasks=_tasks(config, document),
+        derived_missing=frozenset(derived),
+    )
+
+
+def _check_before(document: ConfigDocument) -> None:
+    """What Hydra would report less clearly."""
+    if document.path.suffix != ".yaml":
+        raise ConfigError(
+            f"NEL reads only files named *.yaml, and this one ends in {document.path.suffix or 'nothing'!r}",
+            where=str(document.path),
+            fix=f"rename it to {document.path.stem}.yaml",
+        )
+    defaults = document.plain.get("defaults")
+    for index, entry in enumerate(defaults if isinstance(defaults, list) else []):
+        if isinstance(entry, dict) and any(v == "process" for k, v in entry.items() if str(k).endswith("execution")):
+            raise ConfigError(
+                "NEL has no packaged defaults for the process executor",
+                where=f"{document.path}:{document.line_of(f'defaults[{index}]')}",
+                fix="write `- execution: local` in defaults and `type: process` under `execution`",
+            )
+
+
+def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    import hydra
+    import yaml
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    _register_resolvers()
+    path = document.path.resolve()
+    packaged = str(package.resource("configs")).replace("\\", "\\\\").replace("'", "\\'")
+    GlobalHydra.instance().clear()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            hydra.initialize_config_dir(config_dir=str(path.parent), version_base=None)
+            composed = hydra.compose(
+                config_name=path.stem, overrides=[*overrides, f"hydra.searchpath=['file://{packaged}']"]
+            )
+        raw = OmegaConf.to_container(composed, resolve=False)
+        size = expansion.expanded_size(raw)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+        raise _composition_error(error, document) from None
+    except RecursionError:
+        raise ConfigError("The config refers to itself", where=str(document.path), fix="remove the cycle") from None
+    finally:
+        GlobalHydra.instance().clear()
+    if size > expansion.MAX_EXPANDED_CHARACTERS:
+        raise ConfigError(
+            f"The config's interpolations expand to {size} characters",
+            where=str(document.path),
+            fix="write the values out; no evaluation needs that much",
+        )
+    derived: list[str] = []
+    return _Resolver(document, derived).mapping(composed, raw, ()), derived
+
+
+class _Resolver:
+    """Resolves leaf by leaf, so that one `???` does not hide the rest of the config."""
+
+    def __init__(self, document: ConfigDocument, derived: list[str]) -> None:
+        self._document = document
+        self._derived = derived
+
+    def mapping(self, node: Any, raw: Any, at: tuple[Segment, ...]) -> dict[str, Any]:
+        return {str(key): self._value(node, key, child, (*at, str(key))) for key, child in raw.items()}
+
+    def _value(self, node: Any, key: Any, raw: Any, at: tuple[Segment, ...]) -> Any:
+        from omegaconf import DictConfig, ListConfig, OmegaConf
+
+        if isinstance(raw, str):
+            if "${" not in raw:
+                return raw
+            value = self._interpolation(node, key, raw, at)
+            if isinstance(value, DictConfig | ListConfig):
+                if len(at) > MAX_RESOLVED_DEPTH:
+                    raise self._error("it refers to a section that contains it", at)
+                return self._container(value, OmegaConf.to_container(value, resolve=False), at)
+            return value
+        return self._container(node[key], raw, at) if isinstance(raw, dict | list) else raw
+
+    def _container(self, node: Any, raw: Any, at: tuple[Segment, ...]) -> Any:
+        if isinstance(raw, dict):
+            return self.mapping(node, raw, at)
+        if isinstance(raw, list):
+            return [self._value(node, index, child, (*at, index)) for index, child in enumerate(raw)]
+        return raw
+
+    def _interpolation(self, node: Any, key: Any, raw: str, at: tuple[Segment, ...]) -> Any:
+        from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+
+        try:
+            return node[key]
+        except InterpolationToMissingValueError:
+            self._derived.append(paths.join(at))
+            return raw
+        except (OmegaConfBaseException, ValueError, TypeError, KeyError) as error:
+            raise self._error(_first_line(error), at) from None
+        except RecursionError:
+            raise self._error("it refers to itself", at) from None
+
+    def _error(self, why: str, at: tuple[Segment, ...]) -> ConfigError:
+        dotted = paths.join(at)
+        return ConfigError(
+            f"The interpolation at {dotted} cannot be resolved: {why}",
+            where=f"{self._document.path}:{self._document.line_of(dotted)}",
+            fix="correct the ${...}, set the environment variable it names, or write the value out",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return redact.redact(lines[0][:200]) if lines else type(error).__name__
+
+
+def _composition_error(error: Exception, document: ConfigDocument) -> ConfigError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = redact.redact(" ".join(lines)[:400]) if lines else type(error).__name__
+    return ConfigError(
+        f"NEL cannot compose the config: {text}",
+        where=f"{document.path}:{document.line_of('defaults')}",
+        fix="check the `defaults` list against NEL's packaged groups (execution: local, slurm/default, lepton/default; "
+        "deployment: none, vllm, vllm_ray, sglang, nim, trtllm, generic)",
+    )
+
+
+def _register_resolvers() -> None:
+    from omegaconf import OmegaConf
+
+    # NEL's package registers `select_not_null` when it is imported, which does not happen in this process.
+    if not OmegaConf.has_resolver("select_not_null"):
+        OmegaConf.register_new_resolver("select_not_null", _select_not_null, use_cache=False)
+    # NEL's command line loads `.env` before it composes: `oc.env` sees the same variables here.
+    OmegaConf.register_new_resolver("oc.env", _env, use_cache=False, replace=True)
+
+
+def _select_not_null(key: str, default: str, *, _root_: Any) -> Any:
+    from omegaconf import OmegaConf
+
+    value = OmegaConf.select(_root_, key, default=None, throw_on_resolution_failure=False)
+    return default if value is None else value
+
+
+_NO_DEFAULT = object()
+
+
+def _env(name: str, default: Any = _NO_DEFAULT) -> Any:
+    value = _environment.get().get(name)
+    if value is not None:
+        return value
+    if default is _NO_DEFAULT:
+        raise KeyError(f"the environment variable {name!r} is not set")
+    return None if default is None else str(default)
+
+
+def _tasks(config: dict[str, Any], document: ConfigDocument) -> tuple[ConfiguredTask, ...]:
+    evaluation = _section(config, "evaluation", document)
+    entries = evaluation.get("tasks") or []
+    if entries == MISSING:
+        return ()
+    if not isinstance(entries, list):
+        raise _shape("evaluation.tasks", "a list of tasks", document)
+    shared = _params(evaluation, "evaluation", document)
+    tasks = []
+    for index, entry in enumerate(entries):
+        where = f"evaluation.tasks[{index}]"
+        if not isinstance(entry, dict):
+            raise _shape(where, "a mapping with a `name`", document)
+        name = str(entry.get("name") or "")
+        tasks.append(
+            ConfiguredTask(
+                index=index,
+                name=name,
+                directory=f"{name}.{index}",
+                params=merged(shared, _params(entry, where, document)),
+                raw=entry,
+            )
+        )
+    return tuple(tasks)
+
+
+def _section(config: dict[str, Any], name: str, document: ConfigDocument) -> dict[str, Any]:
+    value = config.get(name)
+    if value is None or value in ([], MISSING):
+        return {}
+    if not isinstance(value, dict):
+        raise _shape(name, "a section with keys", document)
+    return value
+
+
+def _params(owner: dict[str, Any], where: str, document: ConfigDocument) -> dict[str, Any]:
+    value: Any = owner
+    for key in ("nemo_evaluator_config", "config", "params"):
+        value = value.get(key)
+        where = f"{where}.{key}"
+        if value is None or value == MISSING:
+            return {}
+        if not isinstance(value, dict):
+            raise _shape(where, "a section with keys", document)
+    return dict(value)
+
+
+def _shape(dotted: str, wanted: str, document: ConfigDocument) -> ConfigError:
+    return ConfigError(
+        f"{dotted} must be {wanted}",
+        where=f"{document.path}:{document.line_of(dotted)}",
+        fix="correct its indentation or its value",
+    )
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings as one; `over` wins, and lists are replaced, not joined (as OmegaConf merges)."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(result.get(key), Mapping) and isinstance(value, Mapping)
+        result[key] = merged(result[key], value) if both else value
+    return result

@@ -1,0 +1,286 @@
+"""A config file as a document: strict reading, lines of keys, and a save that cannot leave half a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, StorageError
+from . import paths
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.nodes import MappingNode, Node
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_LINES = 20_000
+MAX_DEPTH = 64
+MAX_ALIASES = 500
+MAX_EXPANDED_NODES = 100_000
+"""Most values that the file may stand for once every alias is written out."""
+
+
+class ConfigDocument:
+    """One config file. A document does not change: `surgery` makes a new one for each edit.
+
+    Attributes:
+        path: Where it was read from, and where `save` writes.
+        text: Its text; line ends are "\\n" when the whole file used one kind.
+        root: The YAML node tree, whose marks say where each value stands in `text`.
+    """
+
+    def __init__(self, path: Path, text: str, *, newline: str = "\n", on_disk: bytes | None = None) -> None:
+        self.path = path
+        self.text = text
+        self._newline = newline
+        self._on_disk = on_disk
+        self.root = _compose_nodes(text, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ConfigDocument:
+        """Read a config.
+
+        Raises:
+            ConfigError: No such file, over 2 MB, not UTF-8, not YAML, a list at the top, duplicate keys, tabs as
+                indentation, or aliases that expand beyond bounds; with the file and the line.
+        """
+        file = Path(path).expanduser()
+        raw = _read_bytes(file)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise ConfigError("The config is not UTF-8 text", where=f"{file}:{line}", fix="save it as UTF-8") from None
+        lines = text.count("\n")
+        if lines > MAX_LINES:
+            raise ConfigError(f"The config has {lines} lines", where=str(file), fix=f"keep it under {MAX_LINES} lines")
+        # A file with both kinds keeps them where they are; only its new lines get "\n".
+        windows = lines > 0 and text.count("\r\n") == lines
+        return cls(
+            file,
+            text.replace("\r\n", "\n") if windows else text,
+            newline="\r\n" if windows else "\n",
+            on_disk=raw,
+        )
+
+    def with_text(self, text: str) -> ConfigDocument:
+        """The same file with another text, not yet saved.
+
+        Raises:
+            ConfigError: The text is not a valid config document.
+        """
+        return ConfigDocument(self.path, text, newline=self._newline, on_disk=self._on_disk)
+
+    @cached_property
+    def data(self) -> CommentedMap:
+        """The parsed content as ruamel's round-trip mapping. For reading: edits go through `surgery`."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            loaded: CommentedMap = YAML(typ="rt").load(self.text)
+        except (YAMLError, ValueError, RecursionError) as error:
+            raise _yaml_error(error, self.path) from None
+        return loaded
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """The parsed content as plain Python values."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(self.text)
+        except (YAMLError, ValueError, TypeError, RecursionError) as error:
+            raise _yaml_error(error, self.path) from None
+        return loaded
+
+    def get(self, dotted: str) -> Any:
+        """The value at a dotted path, or None when it is not in the file.
+
+        Raises:
+            BadInput: `dotted` is not a path.
+        """
+        return paths.dig(self.data, *paths.parse(dotted))
+
+    def line_of(self, dotted: str) -> int:
+        """The line, from 1, of a path or of its nearest ancestor in the file.
+
+        A value that comes from NEL's packaged defaults is not in the file: then it is the line of `defaults`.
+        """
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+        segments = paths.parse(dotted) if dotted else ()
+        node: Node = self.root
+        line = 0
+        for segment in segments:
+            if isinstance(node, MappingNode):
+                entry = next(((k, v) for k, v in node.value if k.value == str(segment)), None)
+                if entry is None:
+                    break
+                line, node = entry[0].start_mark.line + 1, entry[1]
+            elif isinstance(node, SequenceNode) and isinstance(segment, int) and segment < len(node.value):
+                node = node.value[segment]
+                line = node.start_mark.line + 1
+            else:
+                break
+        if not line and segments != ("defaults",):
+            return self.line_of("defaults")
+        return line or 1
+
+    def dumps(self) -> str:
+        """The text as `save` writes it, with the file's own line ends."""
+        return self.text.replace("\n", self._newline) if self._newline != "\n" else self.text
+
+    def save(self) -> None:
+        """Write the text to `path` in one step: the file is the old one or the new one, never half of it.
+
+        Raises:
+            StorageError: It cannot be written, or it changed on disk after it was read.
+        """
+        target = self.path.resolve()
+        if self._on_disk is not None and target.is_file() and target.read_bytes() != self._on_disk:
+            raise StorageError(
+                "The config changed on disk after it was read, so it was not overwritten",
+                where=str(self.path),
+                fix="repeat the edit on the file as it is now",
+            )
+        encoded = self.dumps().encode("utf-8")
+        _replace_file(target, encoded)
+        self._on_disk = encoded
+
+
+def _read_bytes(file: Path) -> bytes:
+    if not file.is_file():
+        what = "is not a file" if file.exists() else "does not exist"
+        raise ConfigError(
+            f"The config {file} {what}", fix="give the path of a launcher config, or make one with build_config"
+        )
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigError(
+                f"The config is {size} bytes long, more than {MAX_BYTES}",
+                where=str(file),
+                fix="give a launcher config; a real one has a few hundred lines",
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"Cannot read the config: {error.strerror}", where=str(file), fix="check its mode") from None
+
+
+def _replace_file(target: Path, content: bytes) -> None:
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)  # noqa: PTH105
+        temporary = ""
+        directory = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write the config: {error.strerror or type(error).__name__}; the file is as it was",
+            where=str(target),
+            fix="check the free space and the directory's mode",
+        ) from None
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _yaml_error(error: Exception, path: Path) -> ConfigError:
+    """ruamel's error as ours: its first problem, with the file and the line."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
+    if isinstance(error, RecursionError):
+        return ConfigError("The config is nested too deeply", where=where, fix="flatten it")
+    problem = str(getattr(error, "problem", None) or error).strip().splitlines()
+    text = problem[0][:200] if problem else type(error).__name__
+    if "'\\t'" in text:
+        return ConfigError("The config has a tab where YAML wants spaces", where=where, fix="indent with spaces")
+    return ConfigError(f"The config is not valid YAML: {text}", where=where, fix="correct the YAML at this line")
+
+
+def _compose_nodes(text: str, path: Path) -> MappingNode:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.nodes import MappingNode
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    try:
+        root = yaml.compose(text)
+        if root is None:
+            raise ConfigError("The config is empty", where=str(path), fix="make one with build_config")
+        if not isinstance(root, MappingNode):
+            kind = root.id if hasattr(root, "id") else "value"
+            raise ConfigError(
+                f"The config is a {kind} at the top, not a mapping",
+                where=f"{path}:{root.start_mark.line + 1}",
+                fix="begin with NEL's sections: defaults, execution, deployment, evaluation, target",
+            )
+        _check_structure(root, path)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise _yaml_error(error, path) from None
+    return root
+
+
+def _check_structure(root: MappingNode, path: Path) -> None:
+    """Refuse duplicate keys, keys that are no scalars, deep nesting, and aliases that recur or expand beyond bounds."""
+    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+    aliases = 0
+
+    def refuse(what: str, node: Node, fix: str) -> ConfigError:
+        return ConfigError(what, where=f"{path}:{node.start_mark.line + 1}", fix=fix)
+
+    def size(node: Node, depth: int) -> int:
+        nonlocal aliases
+        if id(node) in open_nodes:
+            raise refuse("An alias contains itself", node, "write the values out")
+        if id(node) in sizes:
+            aliases += 1
+            if aliases > MAX_ALIASES:
+                raise refuse(f"The config has more than {MAX_ALIASES} aliases", node, "write the values out")
+            return sizes[id(node)]
+        if depth > MAX_DEPTH:
+            raise refuse(f"The config is nested deeper than {MAX_DEPTH} levels", node, "flatten it")
+        open_nodes.add(id(node))
+        total = 1
+        if isinstance(node, MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                if not isinstance(key, ScalarNode):
+                    raise refuse("A key of the config is a list or a mapping", key, "make it a plain word")
+                if key.value in seen:
+                    raise refuse(
+                        f"The key {key.value[:80]!r} stands twice in one mapping (first in line {seen[key.value]})",
+                        key,
+                        "keep one of the two",
+                    )
+                seen[key.value] = key.start_mark.line + 1
+                total += size(value, depth + 1)
+        elif isinstance(node, SequenceNode):
+            total += sum(size(item, depth + 1) for item in node.value)
+        open_nodes.discard(id(node))
+        if total > MAX_EXPANDED_NODES:
+            raise refuse("The config's aliases expand to more values than any config has", node, "write the values out")
+        sizes[id(node)] = total
+        return total
+
+    size(root, 0)

@@ -1,0 +1,140 @@
+"""Rules about environment variables, credentials and commands that need trust. No rule ever shows a value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from ... import credentials, redact, workspace
+from .. import paths
+from ..paths import Segment
+from .rule import Hit, Rule, Subject
+from .structure import FACTS
+
+PREFIXES = ("host:", "lit:", "runtime:")
+TRUST_PRE_CMD = "NEMO_EVALUATOR_TRUST_PRE_CMD"
+
+
+def _groups(subject: Subject) -> Iterator[tuple[Segment, ...]]:
+    """The places of `env_vars` that NEL reads, outermost first."""
+    yield ("env_vars",)
+    yield ("export", "env_vars")
+    if subject.composed.deployment != "none":
+        yield ("deployment", "env_vars")
+    yield ("evaluation", "env_vars")
+    for task in subject.tasks:
+        yield ("evaluation", "tasks", task.index, "env_vars")
+    auxiliary = subject.at("auxiliary_deployments")
+    for name in auxiliary if isinstance(auxiliary, dict) else ():
+        yield ("auxiliary_deployments", str(name), "env_vars")
+
+
+def _variables(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """Path, name and value of each declared variable."""
+    for place in _groups(subject):
+        group = subject.at(*place)
+        for name, value in group.items() if isinstance(group, dict) else ():
+            yield paths.join((*place, str(name))), str(name), str(value)
+
+
+def resolver_in_env_vars(subject: Subject) -> Iterable[Hit]:
+    """`${oc.env:...}` in an env_vars value: it writes the secret into the resolved config."""
+    for place in (*_groups(subject), ("deployment", "env_vars")):
+        group = paths.dig(subject.written, *place)
+        for name, value in group.items() if isinstance(group, dict) else ():
+            if isinstance(value, str) and ("${oc.env:" in value or "${oc.decode:" in value):
+                path = paths.join((*place, str(name)))
+                yield Hit(
+                    path,
+                    f"{path} takes its value by ${{oc.env:…}}, which puts the secret into the config",
+                    f"write host:{name}",
+                )
+
+
+def no_prefix(subject: Subject) -> Iterable[Hit]:
+    """A value without `host:`, `lit:` or `runtime:`; NEL's own message would print it."""
+    for path, name, value in _variables(subject):
+        if value.startswith(PREFIXES) or value == "???" or path in subject.composed.derived_missing:
+            continue
+        if redact.is_secret_name(name):
+            fix = f"write host:{name}, and put the value into the environment or `.env`; a key that was written here is compromised"
+        else:
+            fix = f"write host:{name} to take it from the environment, or lit: before a constant"
+        yield Hit(path, f"{path} has none of the prefixes host:, lit:, runtime: (its value is not shown)", fix)
+
+
+def unset_variable(subject: Subject) -> Iterable[Hit]:
+    """A `host:` variable, or the endpoint's key variable, that is set nowhere."""
+    wanted: dict[str, str] = {}
+    for path, variable in _host_variables(subject):
+        wanted.setdefault(variable, path)
+    for found in credentials.locate(wanted, subject.document.path):
+        if found.set:
+            continue
+        yield Hit(
+            wanted[found.name],
+            f"The variable {found.name} is not set; looked in {_looked_in(subject, found.name)}",
+            f"set {found.name} in the server's environment or in a `.env` file beside the config",
+        )
+
+
+def _host_variables(subject: Subject) -> Iterator[tuple[str, str]]:
+    declared: set[str] = set()
+    overridden = _overridden(subject)
+    for path, name, value in _variables(subject):
+        declared.add(name)
+        if value.startswith("host:") and path not in overridden:
+            yield path, value.removeprefix("host:").strip()
+    key_name = subject.at("target", "api_endpoint", "api_key_name")
+    # NEL takes the key variable from the submitting shell unless env_vars declares it.
+    if isinstance(key_name, str) and key_name not in declared and not _is_gap(key_name):
+        yield "target.api_endpoint.api_key_name", key_name
+
+
+def _overridden(subject: Subject) -> set[str]:
+    """Paths of evaluation variables that every task declares itself: their `host:` is never asked for."""
+    own = [set((task.raw.get("env_vars") or {}).keys()) for task in subject.tasks]
+    shared = set.intersection(*own) if own else set()
+    return {paths.join(("evaluation", "env_vars", name)) for name in shared}
+
+
+def _is_gap(value: str) -> bool:
+    return value in ("", "???") or value.startswith("<")
+
+
+def _looked_in(subject: Subject, name: str) -> str:
+    if name in credentials.TRUST_SWITCHES:
+        return "the server's environment (a trust switch counts only from there)"
+    files = [subject.document.path.resolve().parent / ".env", workspace.workspace_root() / ".env"]
+    seen = [f"{file}{'' if file.is_file() else ' (no such file)'}" for file in dict.fromkeys(files)]
+    return "the server's environment, " + ", ".join(seen)
+
+
+def untrusted_command(subject: Subject) -> Iterable[Hit]:
+    """pre_cmd and post_cmd, which NEL runs only with the trust variable."""
+    if os.environ.get(TRUST_PRE_CMD) == "1":
+        return
+    places: list[tuple[Segment, ...]] = [("evaluation",), ("deployment",)]
+    places += [("evaluation", "tasks", task.index) for task in subject.tasks]
+    for place in places:
+        for key in ("pre_cmd", "post_cmd"):
+            if subject.at(*place, key) and not (place == ("deployment",) and key == "post_cmd"):
+                path = paths.join((*place, key))
+                yield Hit(
+                    path, f"{path} is refused at submission unless {TRUST_PRE_CMD}=1 is set in the server's environment"
+                )
+
+
+RULES = (
+    Rule("C10", "error", "Resolver inside env_vars", "write host:NAME", FACTS, resolver_in_env_vars),
+    Rule("C09", "error", "env_vars value without a prefix", "host: for secrets, lit: for constants", FACTS, no_prefix),
+    Rule("C11", "error", "Variable not set", "set the variable", FACTS, unset_variable),
+    Rule(
+        "C28",
+        "error",
+        "Command that needs trust",
+        f"let a person review the command, then start the server with {TRUST_PRE_CMD}=1",
+        FACTS,
+        untrusted_command,
+    ),
+)

@@ -1,0 +1,189 @@
+"""Rules about the config's sections and keys, and about values that are still to be given."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from .. import missing, paths
+from ..keys import deployment_keys, execution_keys, known
+from .rule import Hit, Rule, Subject, params_places
+
+FACTS = "NeMo Evaluator Launcher 0.2.6"
+
+
+def unknown_section(subject: Subject) -> Iterable[Hit]:
+    """Top-level keys that NEL ignores; one that an interpolation refers to is the user's own variable."""
+    table = known()
+    for key in map(str, subject.written):
+        if key in table.sections or key == "tasks" or key.startswith(("x-", "_")):
+            continue
+        if f"${{{key}" in subject.document.text:
+            continue
+        belongs = table.misplaced.get(key, "")
+        near = difflib.get_close_matches(key, table.sections, n=1, cutoff=0.7)
+        if not belongs and near:
+            belongs = near[0]
+        fix = f"move it to `{belongs}`" if belongs else "remove it, or move it into the section it belongs to"
+        yield Hit(paths.join([key]), f"NEL has no top-level section {key!r} and ignores it", fix)
+    own = subject.written.get("quantgate")
+    for key in map(str, own) if isinstance(own, dict) else ():
+        if key not in table.quantgate:
+            message = f"The `quantgate` section has no key {key!r}"
+            yield Hit(paths.join(["quantgate", key]), message, "its keys are " + ", ".join(table.quantgate))
+
+
+def unknown_key(subject: Subject) -> Iterable[Hit]:
+    """Keys under `execution` and `deployment` that no executor reads; NEL would use its defaults without a word."""
+    group = _deployment_group(subject)
+    for section, names in (
+        ("execution", execution_keys(subject.composed.executor)),
+        ("deployment", deployment_keys(group)),
+    ):
+        written = subject.written.get(section)
+        for key in map(str, written) if isinstance(written, dict) else ():
+            if key in names or f"${{{section}.{key}" in subject.document.text or key == "multiple_instances":
+                continue
+            near = difflib.get_close_matches(key, sorted(names), n=1, cutoff=0.75)
+            message = f"NEL ignores {section}.{key}: no part of it reads such a key"
+            hint = f"did you mean `{near[0]}`?" if near else f"remove it; known keys: {', '.join(sorted(names))}"
+            # An unknown key near a known one is a misspelling; another one may be read by a custom image or script.
+            yield Hit(f"{section}.{key}", message, hint, None if near else "warning")
+
+
+def _deployment_group(subject: Subject) -> str:
+    defaults = subject.written.get("defaults")
+    for entry in defaults if isinstance(defaults, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("deployment"), str):
+            return str(entry["deployment"])
+    return subject.composed.deployment
+
+
+def missing_value(subject: Subject) -> Iterable[Hit]:
+    """Every `???` that is left, with its meaning."""
+    for gap in missing.missing_values(subject.config):
+        if not gap.placeholder and gap.path not in subject.composed.derived_missing:
+            yield Hit(gap.path, f"{gap.path} is not given: {gap.meaning}", _who(gap))
+
+
+def placeholder(subject: Subject) -> Iterable[Hit]:
+    """Every `<UPPER_CASE>` or CHANGEME that is left in a value."""
+    for gap in missing.missing_values(subject.config):
+        if gap.placeholder and gap.path not in subject.composed.derived_missing:
+            yield Hit(gap.path, f"{gap.path} still has the placeholder {gap.placeholder}: {gap.meaning}", _who(gap))
+
+
+def _who(gap: missing.Missing) -> str:
+    how = {
+        "user": "ask the user, then",
+        "card": "read the model card, then",
+        "checkpoint": "take it from the checkpoint, then",
+        "cluster": "look it up for the cluster, then",
+        "agent": "choose one and",
+    }[gap.who]
+    return f"{how} edit_config(set=['{gap.path}=…'])"
+
+
+def target_in_config(subject: Subject) -> Iterable[Hit]:
+    """`nemo_evaluator_config.config.target`, which the container refuses."""
+    for path, _ in params_places(subject, "config", "target"):
+        yield Hit(
+            path,
+            f"{path} passes NEL's dry run and is refused in the container",
+            "move `target` up: it is a sibling of `config`",
+        )
+
+
+def unknown_params(subject: Subject) -> Iterable[Hit]:
+    """Keys of `params` that the harness's container refuses."""
+    allowed = known().params
+    for path, params in params_places(subject, "config", "params"):
+        for key in map(str, params) if isinstance(params, dict) else ():
+            if key not in allowed:
+                near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.7)
+                hint = (
+                    f"did you mean `{near[0]}`?"
+                    if near
+                    else "put harness options under `extra`, request fields in params_to_add"
+                )
+                yield Hit(f"{path}.{key}", f"{key!r} is not a parameter that nemo-evaluator accepts", hint)
+
+
+def execution_env_vars(subject: Subject) -> Iterable[Hit]:
+    """`execution.env_vars`, which NEL no longer reads."""
+    if subject.at("execution", "env_vars") is not None:
+        yield Hit("execution.env_vars", "NEL refuses `execution.env_vars`")
+
+
+def endpoint_beside_deployment(subject: Subject) -> Iterable[Hit]:
+    """A target URL or model id although the config deploys the model itself."""
+    if subject.composed.deployment == "none":
+        return
+    for key in ("url", "model_id"):
+        endpoint = subject.at("target", "api_endpoint")
+        if isinstance(endpoint, dict) and key in endpoint:
+            path = f"target.api_endpoint.{key}"
+            message = f"NEL refuses {path} when it deploys the model itself (deployment {subject.composed.deployment})"
+            yield Hit(path, message, f"edit_config(unset=['{path}']), or use `deployment: none`")
+
+
+def evaluation_overrides(subject: Subject) -> Iterable[Hit]:
+    """The removed `overrides` field."""
+    places = [("evaluation", "overrides")] + [("evaluation", "tasks", t.index, "overrides") for t in subject.tasks]
+    for place in places:
+        if subject.at(*place):
+            yield Hit(paths.join(place), "NEL no longer accepts `overrides`")
+
+
+def no_tasks(subject: Subject) -> Iterable[Hit]:
+    """No task, or tasks outside `evaluation`."""
+    if "tasks" in subject.written:
+        yield Hit("tasks", "NEL ignores a top-level `tasks`", "move it to `evaluation.tasks`")
+    elif not subject.tasks and subject.at("evaluation", "tasks") != "???":
+        yield Hit(
+            "evaluation.tasks",
+            "The config has no tasks: NEL's dry run passes and nothing runs",
+            "edit_config(add_tasks=[…])",
+        )
+
+
+RULES = (
+    Rule("C34", "error", "No tasks", "add tasks under `evaluation.tasks`", FACTS, no_tasks),
+    Rule("C01", "error", "Unknown top-level section", "move it into a section that NEL reads", FACTS, unknown_section),
+    Rule(
+        "C08",
+        "error",
+        "execution.env_vars",
+        "use deployment.env_vars, evaluation.env_vars or export.env_vars",
+        FACTS,
+        execution_env_vars,
+    ),
+    Rule("C02", "error", "Unknown key under execution or deployment", "correct the key", FACTS, unknown_key),
+    Rule("C03", "error", "Missing value (???)", "give the value", FACTS, missing_value),
+    Rule(
+        "C07",
+        "error",
+        "target inside nemo_evaluator_config.config",
+        "make `target` a sibling of `config`",
+        FACTS,
+        target_in_config,
+    ),
+    Rule("C05", "error", "Unknown parameter", "use one of nemo-evaluator's parameters", FACTS, unknown_params),
+    Rule(
+        "C13",
+        "error",
+        "Endpoint given beside a deployment",
+        "remove url and model_id",
+        FACTS,
+        endpoint_beside_deployment,
+    ),
+    Rule(
+        "C16",
+        "error",
+        "evaluation.overrides",
+        "use `nemo_evaluator_config` with nested keys",
+        FACTS,
+        evaluation_overrides,
+    ),
+    Rule("C04", "error", "Placeholder left in a value", "give the value", FACTS, placeholder),
+)

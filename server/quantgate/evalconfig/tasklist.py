@@ -1,0 +1,97 @@
+"""The list of tasks in a config: adding them from recipes or the catalogue, and removing them."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from typing import Any
+
+from ..benchmarks import catalogue, recipes
+from ..errors import BadInput, UnknownName
+from . import choices, paths, surgery
+from .document import ConfigDocument
+
+TASKS = "evaluation.tasks"
+
+
+def add(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument:
+    """The config with one task more.
+
+    Args:
+        document: Not changed.
+        name: A recipe's name (its fragment for the config's executor), a catalogue id, or a bare name that is unique.
+        notes: Gets what the name was taken as.
+
+    Raises:
+        BadInput: The task is there already, or the name is ambiguous.
+        UnknownName: No recipe and no task of that name.
+        HarnessError: The recipe has no variant for the process executor.
+    """
+    known = recipes.load_recipes()
+    if name in known:
+        variant = known[name].variant_for(choices.executor(document))
+        entry: dict[str, Any] = copy.deepcopy(variant.fragment)
+        notes.append(f"{name}: the recipe, as {variant.task} (metric {variant.metric}, {variant.repeats} repeats)")
+    else:
+        entry = {"name": _catalogue_id(name, list(known))}
+    present = {_identity(task): index for index, task in enumerate(_tasks(document))}
+    if _identity(entry) in present:
+        raise BadInput(
+            f"The config already has the task {entry['name']}",
+            where=f"{document.path}:{document.line_of(f'{TASKS}[{present[_identity(entry)]}].name')}",
+            fix="change it with `set`, or remove it first",
+        )
+    return surgery.append(document, TASKS, entry)
+
+
+def remove(document: ConfigDocument, name: str) -> ConfigDocument:
+    """The config without one task.
+
+    Args:
+        document: Not changed.
+        name: The task's name as in the config or without its harness, NEL's `name.index`, or a recipe's name.
+
+    Raises:
+        UnknownName: No such task in the config; those that are there are named.
+        BadInput: Several tasks have that name.
+    """
+    tasks = _tasks(document)
+    names = [str(task.get("name") or "") for task in tasks]
+    exact = [index for index, task in enumerate(names) if f"{task}.{index}" == name]
+    found = exact or [index for index, task in enumerate(names) if name in (task, task.partition(".")[2])]
+    if not found:
+        recipe = recipes.load_recipes().get(name)
+        wanted = {variant.task for variant in recipe.variants} if recipe else set()
+        found = [index for index, task in enumerate(tasks) if _identity(task) in wanted]
+    if not found:
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:10]
+        raise UnknownName("task of this config", name, near, where=str(document.path))
+    if len(found) > 1:
+        candidates = ", ".join(f"{names[index]}.{index}" for index in found)
+        raise BadInput(f"Several tasks are named {name!r}", where=str(document.path), fix=f"name one of {candidates}")
+    return surgery.unset(document, f"{TASKS}[{found[0]}]")
+
+
+def _tasks(document: ConfigDocument) -> list[dict[str, Any]]:
+    tasks = paths.dig(document.plain, "evaluation", "tasks")
+    return [task if isinstance(task, dict) else {} for task in tasks] if isinstance(tasks, list) else []
+
+
+def _catalogue_id(name: str, recipe_names: list[str]) -> str:
+    tasks = catalogue.load_catalogue()
+    try:
+        return tasks.resolve(name).id
+    except UnknownName as error:
+        near = difflib.get_close_matches(name, recipe_names, n=2, cutoff=0.6)
+        raise UnknownName(
+            "recipe or task", name[:80], [*near, *(n for n in error.nearest if n not in near)][:5], where="add_tasks"
+        ) from None
+
+
+def _identity(task: dict[str, Any]) -> str:
+    """The catalogue id of a configured task, or its name as it stands."""
+    name = str(task.get("name") or "")
+    try:
+        return catalogue.load_catalogue().resolve(name).id
+    except BadInput:
+        return name

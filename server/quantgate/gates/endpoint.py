@@ -1,0 +1,116 @@
+"""What stands behind the endpoint of a config, asked once before a launch: a dead one must not cost a night of retries."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BadInput, EndpointError
+
+PROBE_SECONDS = 8.0
+MAX_ANSWER = 1 << 20
+_API_PATHS = ("/chat/completions", "/completions", "/embeddings")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What an endpoint says it serves.
+
+    Attributes:
+        url: The address that was asked (`…/v1/models`).
+        models: Ids of the models; empty when the endpoint does not tell.
+        note: Why nothing is known, when nothing is.
+    """
+
+    url: str
+    models: tuple[str, ...] = ()
+    note: str = ""
+
+
+def models_url(endpoint: str) -> str:
+    """`…/v1/models` beside the path that a config gives for chat or completions."""
+    base = endpoint.rstrip("/")
+    for path in _API_PATHS:
+        if base.endswith(path):
+            return base[: -len(path)] + "/models"
+    return base + "/models"
+
+
+def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
+    """Ask the endpoint of a config for its models.
+
+    Args:
+        config: The composed config; with a deployment of its own there is nothing to ask yet.
+        env: Where the API key is looked up, by the name that the config gives.
+
+    Returns:
+        What it serves, or None when the config deploys the model itself.
+
+    Raises:
+        EndpointError: Nobody answers there, the key is refused, or the model is not served.
+        BadInput: The url is not one.
+    """
+    if (config.get("deployment") or {}).get("type", "none") != "none":
+        return None
+    target = (config.get("target") or {}).get("api_endpoint") or {}
+    url, model = str(target.get("url") or ""), str(target.get("model_id") or "")
+    key_name = str(target.get("api_key_name") or "")
+    if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+        raise BadInput(
+            f"{url!r} is not an http url",
+            where="target.api_endpoint.url",
+            fix="give http://HOST:PORT/v1/chat/completions",
+        )
+    served = _ask(models_url(url), env.get(key_name, ""), key_name)
+    if served.models and model not in served.models:
+        raise EndpointError(
+            f"The endpoint does not serve a model named {model!r}",
+            where=f"target.api_endpoint.model_id; {served.url} lists {', '.join(served.models[:5])}",
+            fix="set target.api_endpoint.model_id to a served name (edit_config)",
+        )
+    return served
+
+
+def _ask(url: str, key: str, key_name: str) -> Served:
+    headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
+    try:
+        with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310
+            body = answer.read(MAX_ANSWER)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return _refused(error, url, key_name)
+    except (urllib.error.URLError, ssl.SSLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise EndpointError(
+            f"The endpoint does not answer: {reason}",
+            where=f"target.api_endpoint.url ({url})",
+            fix="start the model server or correct the url, then call this again; nothing was launched",
+        ) from None
+    try:
+        rows = json.loads(body)["data"]
+        return Served(url, tuple(str(row["id"]) for row in rows))
+    except (ValueError, KeyError, TypeError):
+        return Served(url, (), "the answer of /models is not a list of models")
+
+
+def _refused(error: urllib.error.HTTPError, url: str, key_name: str) -> Served:
+    if error.code in {401, 403}:
+        raise EndpointError(
+            f"The endpoint refuses the key (HTTP {error.code})",
+            where=f"{url}; the key is taken from the variable {key_name or '(none named)'}",
+            fix="set that variable to a valid key in the server's environment or .env; do not try more than once more",
+        )
+    if error.code in {404, 405}:
+        return Served(url, (), f"the endpoint has no list of models (HTTP {error.code})")
+    raise EndpointError(
+        f"The endpoint answers HTTP {error.code}",
+        where=url,
+        fix="wait until the model server is up, then call this again",
+    )

@@ -1,0 +1,187 @@
+"""The three launches and what each must find before it: dry run, canary, full run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import QuantgateError, Refused
+from ..evalconfig import lint
+from ..launcher import door, harnesses
+from ..runs.invocation import LIVE
+from . import endpoint, judging, ledger, lookup, plan
+
+LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
+NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval")
+"""Harnesses for which limit_samples does nothing (NEL 0.2.6): a canary of theirs would be the full run."""
+MAX_CANARY_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """How a dry run went; `error` is NEL's refusal, empty when it passed."""
+
+    passed: bool
+    plan: plan.Plan
+    findings: list[lint.Finding]
+    output_tail: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A launch that was made, or the one that was found instead."""
+
+    attempt: ledger.Attempt
+    plan: plan.Plan
+    found: bool
+
+
+def dry_run(config: str) -> DryRun:
+    """check_config, then NEL's own dry run; the gate is written to the ledger.
+
+    Raises:
+        ConfigError: The config cannot be read at all.
+        LauncherError: NEL could not be asked.
+    """
+    report = lint.check(Path(config).expanduser())
+    errors = [f for f in report.findings if f.severity == "error"]
+    planned = plan.read(config)
+    if errors:
+        reasons = tuple(f"{f.rule} {f.path}: {f.message}" for f in errors[:10])
+        ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, reasons))
+        return DryRun(False, planned, report.findings, "", f"{len(errors)} errors to mend first")
+    try:
+        answer = door.dry_run(planned.path, overrides=[], tasks=[], env=planned.environment())
+    except QuantgateError as error:
+        ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (str(error),)))
+        return DryRun(False, planned, report.findings, "", str(error))
+    ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", True))
+    return DryRun(True, planned, report.findings, answer.output_tail, "")
+
+
+def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launch:
+    """Launch a canary, or find the one that this config already has.
+
+    Raises:
+        Refused: No dry run of this config has passed, or a task cannot be limited.
+        EndpointError: The endpoint does not answer; nothing was launched.
+    """
+    planned = plan.read(config)
+    if not 1 <= samples <= MAX_CANARY_SAMPLES:
+        raise Refused(
+            f"A canary of {samples} samples is none",
+            where="samples",
+            fix=f"give 1 to {MAX_CANARY_SAMPLES}; 10 is usual",
+        )
+    before = ledger.attempts(fingerprint=planned.fingerprint, kind="canary", limit=1)
+    if before and not again and before[0].outcome != "failed":
+        return Launch(before[0], planned, found=True)
+    _require_dry_run(planned)
+    chosen = planned.chosen(tasks)
+    for task in chosen:
+        if task.harness in NO_LIMIT:
+            raise Refused(
+                f"The harness {task.harness} ignores limit_samples: a canary of {task.name} would be the full run",
+                fix="leave it out of the canary (tasks=…) and watch the first minutes of the full run with status and logs",
+            )
+    return _launch(planned, "canary", tasks, samples)
+
+
+def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> Launch:
+    """Launch the full run, or a subset of it.
+
+    Raises:
+        Refused: A gate is not passed for this very config.
+        EndpointError: The endpoint does not answer; nothing was launched.
+    """
+    planned = plan.read(config)
+    if skip_gates_reason:
+        raise Refused(
+            "The gates cannot be skipped in this version",
+            where="skip_gates_reason",
+            fix=f"dry_run(config={config!r}), then canary(config={config!r})",
+        )
+    planned.chosen(tasks)
+    _require_dry_run(planned)
+    _require_canary(planned)
+    kind = "subset" if max_samples or tasks else "full"
+    for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
+        same = attempt.tasks == tuple(tasks) and attempt.sample_limit == max_samples
+        if same and attempt.outcome != "failed" and judging.look(attempt).state in LIVE:
+            return Launch(attempt, planned, found=True)
+    return _launch(planned, kind, tasks, max_samples)
+
+
+def _require_dry_run(planned: plan.Plan) -> None:
+    gate = ledger.gate(planned.fingerprint, "dry_run")
+    if gate is None or not gate.passed:
+        why = "has not passed" if gate else "was not made for this very config (a change of it needs a new one)"
+        raise Refused(f"The dry run {why}", where=str(planned.path), fix=f"dry_run(config={str(planned.path)!r})")
+
+
+def _require_canary(planned: plan.Plan) -> None:
+    fix = f"canary(config={str(planned.path)!r})"
+    attempts = ledger.attempts(fingerprint=planned.fingerprint, kind="canary", limit=1)
+    if not attempts:
+        raise Refused(
+            "No canary was run for this very config (a change of it needs a new one)", where=str(planned.path), fix=fix
+        )
+    gate = judging.judge(attempts[0])
+    if gate is None:
+        raise Refused(
+            "The canary is not finished",
+            where=f"invocation {attempts[0].invocation_id}",
+            fix=f"status(invocation_ids=['{attempts[0].invocation_id}'], wait_seconds=30) until it is judged",
+        )
+    if not gate.passed:
+        raise Refused(
+            "The canary did not pass: " + "; ".join(gate.reasons[:3]),
+            where=f"invocation {gate.invocation_id}",
+            fix=f"mend the cause (logs, verify_run), then {fix[:-1]}, again=true)",
+        )
+
+
+def _launch(planned: plan.Plan, kind: str, tasks: list[str], limit: int) -> Launch:
+    if planned.composed.executor not in plan.LAUNCHED_HERE:
+        raise Refused(
+            f"This version launches local runs only, not on {planned.composed.executor!r}",
+            where="execution.type",
+            fix="use execution.type process or local, or launch the checked config with `nel run --config …`",
+        )
+    _require_harnesses(planned, tasks)
+    env = planned.environment()
+    served = endpoint.probe(planned.config, env)
+    attempt = ledger.Attempt(
+        invocation_id=door.new_invocation_id(),
+        kind=kind,
+        fingerprint=planned.fingerprint,
+        config=str(planned.path),
+        executor=planned.composed.executor,
+        output_dir=str(planned.config["execution"]["output_dir"]),
+        tasks=tuple(tasks),
+        sample_limit=limit,
+        endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
+    )
+    ledger.add_attempt(attempt)
+    overrides = [f"{LIMIT_KEY}={limit}"] if limit else []
+    try:
+        door.launch(planned.path, attempt.invocation_id, overrides=overrides, tasks=tasks, env=env)
+    except QuantgateError as error:
+        # NEL may have started it before it failed: what is on disk decides.
+        started = lookup.invocation_dir(attempt)
+        if started is None or not judging.started(started):
+            ledger.finish_attempt(attempt.invocation_id, outcome="failed", error=str(error))
+            raise
+    directory = lookup.invocation_dir(attempt)
+    launched = dataclasses.replace(attempt, outcome="launched", run_dir=str(directory or ""))
+    ledger.finish_attempt(attempt.invocation_id, outcome="launched", run_dir=launched.run_dir)
+    return Launch(launched, planned, found=False)
+
+
+def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
+    if planned.composed.executor == "process":
+        for task in planned.chosen(tasks):
+            harnesses.require_wheel(task.harness, task.container)

@@ -1,0 +1,144 @@
+"""A config as the gates see it: composed, fingerprinted, with the environment that its launch would get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import credentials
+from ..benchmarks import catalogue, recipes
+from ..checkpoint import identity
+from ..errors import Refused
+from ..evalconfig import compose, fingerprint
+from ..launcher import package
+
+LAUNCHED_HERE = ("process", "local")
+"""Executors whose runs this version launches and watches."""
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """One task of a config with what is known about its size.
+
+    Attributes:
+        directory: The name of its task directory ("ifbench.ifbench.0").
+        name: As in the config.
+        harness: NEL's name; empty for a task that is not in the catalogue.
+        container: The image that NEL would run.
+        samples: Questions in the full set; None when not known before the run.
+        repeats: Answers per question.
+    """
+
+    directory: str
+    name: str
+    harness: str
+    container: str
+    samples: int | None
+    repeats: int
+
+    def requests(self, limit: int) -> int | None:
+        """Requests that this task will make at most, for a limit of samples (0: none)."""
+        if self.samples is None:
+            return limit * self.repeats if limit else None
+        return min(self.samples, limit or self.samples) * self.repeats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a gate judges.
+
+    Attributes:
+        path: The config's file.
+        composed: The config as NEL would compose it.
+        fingerprint: Of what would run.
+        checkpoint: The declared or deployed checkpoint; empty for a handle or an undeclared one.
+    """
+
+    path: Path
+    composed: compose.Composed
+    fingerprint: str
+    checkpoint: str
+    tasks: tuple[PlannedTask, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the child that launches it."""
+        return credentials.environment(self.path)
+
+    def chosen(self, tasks: list[str]) -> tuple[PlannedTask, ...]:
+        """The tasks that a list of names or directories keeps; all for an empty list.
+
+        Raises:
+            Refused: A name that the config does not have.
+        """
+        if not tasks:
+            return self.tasks
+        known = {t.directory for t in self.tasks} | {t.name for t in self.tasks}
+        for name in tasks:
+            if name not in known:
+                raise Refused(
+                    f"The config has no task {name!r}",
+                    where=str(self.path),
+                    fix="one of: " + ", ".join(t.name for t in self.tasks),
+                )
+        return tuple(t for t in self.tasks if t.name in tasks or t.directory in tasks)
+
+
+def read(config: str) -> Plan:
+    """Compose and fingerprint a config.
+
+    Raises:
+        ConfigError: It cannot be read or composed.
+        CheckpointError: It names a checkpoint on this machine that cannot be read.
+    """
+    path = Path(config).expanduser()
+    composed = compose.compose(path)
+    checkpoint = _checkpoint(composed)
+    mark = fingerprint.fingerprint(
+        composed.config,
+        launcher_version=package.launcher_version(),
+        checkpoint_identity=identity.identity(Path(checkpoint)) if checkpoint else "",
+    )
+    tasks = tuple(_planned(task) for task in composed.tasks)
+    return Plan(path.resolve(), composed, mark, checkpoint, tasks, composed.config)
+
+
+def _checkpoint(composed: compose.Composed) -> str:
+    declared = (composed.config.get("quantgate") or {}).get("checkpoint")
+    deployed = (composed.config.get("deployment") or {}).get("checkpoint_path")
+    # A cluster's path means nothing on this machine.
+    if composed.executor not in LAUNCHED_HERE:
+        deployed = None
+    return str(declared or deployed or "")
+
+
+def _planned(task: compose.ConfiguredTask) -> PlannedTask:
+    known = _catalogue_task(task)
+    found = recipes.variant_of_task(known.id) if known else None
+    samples = found[1].samples if found else None
+    return PlannedTask(
+        directory=task.directory,
+        name=task.name,
+        harness=known.harness if known else "",
+        container=str(task.raw.get("container") or (known.container if known else "")),
+        samples=samples,
+        repeats=repeats(task.params),
+    )
+
+
+def _catalogue_task(task: compose.ConfiguredTask) -> catalogue.CatalogueTask | None:
+    if task.raw.get("container"):
+        return None
+    return catalogue.load_catalogue().resolve(task.name)
+
+
+def repeats(params: Mapping[str, Any]) -> int:
+    """Answers per question that a task's parameters ask for (`extra.num_repeats` or `extra.n_samples`; 1 when neither)."""
+    extra = params.get("extra") or {}
+    for name in ("num_repeats", "n_samples"):
+        value = extra.get(name)
+        if isinstance(value, int) and value > 0:
+            return value
+    return 1

@@ -1,0 +1,98 @@
+"""The child process that talks to NEL: `python -m quantgate.launcher.child`.
+
+It reads one request as JSON from standard input, does it, and writes one answer as JSON to the file named in the request. NEL's
+prints, log handlers and singletons stay in here; the parent keeps what was printed as the tail of the output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import QuantgateError
+
+EXECUTORS_WITH_IDS = ("local", "slurm", "lepton")
+
+
+def _answer(path: str, value: dict[str, Any]) -> None:
+    temporary = Path(f"{path}.part")
+    temporary.write_text(json.dumps(value), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _use_invocation_id(invocation_id: str) -> None:
+    """Make every executor take our id: NEL 0.2.6 makes one inside execute_eval and records it only after the submission."""
+    import importlib
+
+    from nemo_evaluator_launcher.common import execdb
+
+    from . import process_executor
+
+    def given() -> str:
+        return invocation_id
+
+    execdb.generate_invocation_id = given
+    process_executor.generate_invocation_id = given
+    for name in EXECUTORS_WITH_IDS:
+        module = importlib.import_module(f"nemo_evaluator_launcher.executors.{name}.executor")
+        if hasattr(module, "generate_invocation_id"):
+            module.generate_invocation_id = given
+
+
+def _repair_local_dry_run() -> None:
+    """NEL 0.2.6's local executor fails on an unbound `export_reexport_cmd` when a config declares no variable at all.
+
+    Its telemetry level is a variable that it declares by itself, so having one set avoids the path.
+    """
+    os.environ.setdefault("NEMO_EVALUATOR_TELEMETRY_LEVEL", "0")
+
+
+def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    from . import process_executor  # noqa: F401 - importing it registers the executor; NEL's own come with its API
+
+    _use_invocation_id(request["invocation_id"])
+    _repair_local_dry_run()
+    from nemo_evaluator_launcher.api.functional import run_eval
+    from nemo_evaluator_launcher.api.types import RunConfig
+
+    config = RunConfig.from_hydra(config=request["config"], hydra_overrides=list(request["overrides"]))
+    invocation_id = run_eval(config, dry_run=dry_run, tasks=list(request["tasks"]) or None)
+    return {"invocation_id": invocation_id}
+
+
+def _do(request: dict[str, Any]) -> dict[str, Any]:
+    verbs = {"dry_run": lambda: _run_eval(request, dry_run=True), "launch": lambda: _run_eval(request, dry_run=False)}
+    return verbs[request["verb"]]()
+
+
+def main() -> None:
+    """Serve one request and exit; 0 when an answer was written, whatever it says."""
+    request = json.load(sys.stdin)
+    os.umask(0o077)
+    # The parent may be killed: then nobody else ends a NEL that hangs.
+    if hasattr(signal, "alarm"):
+        signal.alarm(int(request["seconds"]) + 5)
+    try:
+        _answer(request["answer"], {"ok": True, **_do(request)})
+    except QuantgateError as error:
+        _answer(
+            request["answer"],
+            {
+                "ok": False,
+                "error": "",
+                "class": type(error).__name__,
+                "what": error.what,
+                "where": error.where,
+                "fix": error.fix,
+            },
+        )
+    except Exception as error:  # noqa: BLE001 - whatever NEL raises becomes one answer; the parent redacts it
+        _answer(request["answer"], {"ok": False, "error": str(error), "class": type(error).__name__})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The door to NEL: everything that launches or dry-runs goes through a child process of ours.
+
+The child has its own process group, a time limit, the secrets in its environment only, and no state left from an earlier call.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import children, errors, redact
+from ..errors import LauncherError
+
+DRY_RUN_SECONDS = 120.0
+LAUNCH_SECONDS = 300.0
+TAIL_LINES = 40
+TAIL_CHARACTERS = 4000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What NEL said.
+
+    Attributes:
+        invocation_id: The id of the invocation; ours, as handed in.
+        output_tail: The last lines that NEL printed, redacted.
+        output: All that it printed, redacted.
+    """
+
+    invocation_id: str
+    output_tail: str
+    output: str
+
+
+def new_invocation_id() -> str:
+    """A fresh invocation id of NEL's form: 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def dry_run(config: Path, *, overrides: Sequence[str], tasks: Sequence[str], env: Mapping[str, str]) -> Answer:
+    """NEL's own dry run of a config, with its scripts written to a private directory that is wiped.
+
+    Args:
+        config: The launcher config.
+        overrides: Hydra overrides beside the private output directory.
+        tasks: Tasks to keep; empty for all.
+        env: The child's environment.
+
+    Raises:
+        LauncherError: NEL refused the config, or did not answer in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="quantgate-dry-run-") as private:
+        changed = [*overrides, f"execution.output_dir={private}"]
+        return _ask("dry_run", config, changed, tasks, new_invocation_id(), env, DRY_RUN_SECONDS, hide=private)
+
+
+def launch(
+    config: Path, invocation_id: str, *, overrides: Sequence[str], tasks: Sequence[str], env: Mapping[str, str]
+) -> Answer:
+    """Launch a config under an invocation id that the caller has already written down.
+
+    Raises:
+        LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether the run exists.
+    """
+    return _ask("launch", config, overrides, tasks, invocation_id, env, LAUNCH_SECONDS)
+
+
+def _ask(
+    verb: str,
+    config: Path,
+    overrides: Sequence[str],
+    tasks: Sequence[str],
+    invocation_id: str,
+    env: Mapping[str, str],
+    seconds: float,
+    hide: str = "",
+) -> Answer:
+    with tempfile.TemporaryDirectory(prefix="quantgate-") as folder:
+        answer_file = Path(folder) / "answer.json"
+        request = {
+            "verb": verb,
+            "config": str(config.resolve()),
+            "overrides": list(overrides),
+            "tasks": list(tasks),
+            "invocation_id": invocation_id,
+            "answer": str(answer_file),
+            "seconds": seconds,
+        }
+        finished = children.run(
+            [sys.executable, "-m", "quantgate.launcher.child"],
+            stdin=json.dumps(request).encode(),
+            env=_child_environment(env),
+            seconds=seconds,
+        )
+        redact.register(env)
+        output = redact.redact(finished.output.replace(hide, "<output_dir>") if hide else finished.output)
+        if finished.timed_out:
+            raise LauncherError(
+                f"NEL did not answer within {seconds:.0f} s ({verb})", fix="try again; " + _last_words(output)
+            )
+        if not answer_file.is_file():
+            raise LauncherError(
+                f"The process that talks to NEL ended with status {finished.returncode}", fix=_last_words(output)
+            )
+        _raise_if_refused(json.loads(answer_file.read_text(encoding="utf-8")), verb)
+        return Answer(invocation_id, tail(output), output)
+
+
+def _child_environment(env: Mapping[str, str]) -> dict[str, str]:
+    # Telemetry is NEL's and on by default; here it is off unless the user chose a level.
+    return {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **env}
+
+
+def _raise_if_refused(answer: dict[str, Any], verb: str) -> None:
+    if answer["ok"]:
+        return
+    if "what" in answer:
+        kind = getattr(errors, answer["class"], LauncherError)
+        if kind is errors.UnknownName:
+            kind = errors.BadInput
+        raise kind(
+            redact.redact(answer["what"]), where=redact.redact(answer["where"]), fix=redact.redact(answer["fix"])
+        )
+    text = redact.redact(answer["error"]).strip() or answer["class"]
+    raise LauncherError(
+        f"NEL's {verb.replace('_', ' ')} failed: {text[:1500]}",
+        fix="mend the config where the message points and try again",
+    )
+
+
+def _last_words(output: str) -> str:
+    return "the last of its output: " + " | ".join(output.strip().splitlines()[-3:])[:600]
+
+
+def tail(output: str) -> str:
+    """The last lines of an output, at most `TAIL_LINES` and `TAIL_CHARACTERS`."""
+    return "\n".join(output.rstrip().splitlines()[-TAIL_LINES:])[-TAIL_CHARACTERS:]

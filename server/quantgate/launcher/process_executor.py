@@ -1,0 +1,241 @@
+"""The executor `process`: NEL's own evaluation command, run in the harness's environment instead of its container.
+
+Imported only in the child process that talks to NEL (`child.py`): importing it registers the executor. Plain `nel` does not know
+it. Directory layout, logs, stage files and states are those of NEL 0.2.6's local executor.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nemo_evaluator_launcher.common import helpers
+from nemo_evaluator_launcher.common.env_vars import EnvVarRuntime, collect_eval_env_vars, resolve_env_var
+from nemo_evaluator_launcher.common.execdb import ExecutionDB, JobData, generate_invocation_id, generate_job_id
+from nemo_evaluator_launcher.common.mapping import get_task_definition_for_job, load_tasks_mapping
+from nemo_evaluator_launcher.executors.base import BaseExecutor, ExecutionState, ExecutionStatus
+from nemo_evaluator_launcher.executors.registry import register_executor
+from omegaconf import DictConfig, OmegaConf
+
+from ..errors import BadInput
+from . import process_control, process_runner
+from .harnesses import require_wheel
+
+CONTAINER_RESULTS = helpers.CONTAINER_RESULTS_DIR
+START_SECONDS = 0.3
+"""A runner that is gone after this time never started."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """One task, ready to be written out."""
+
+    planned: process_runner.PlannedTask
+    command: str
+    comment: str
+    variables: dict[str, str]
+    unsafe: bool
+    unlisted: bool
+
+
+@register_executor("process")
+class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
+    """Evaluates an endpoint with harnesses installed from wheels."""
+
+    @classmethod
+    def execute_eval(cls, cfg: DictConfig, dry_run: bool = False) -> str:
+        """Write the invocation's directory and, unless it is a dry run, start its runner.
+
+        Returns:
+            The invocation id.
+
+        Raises:
+            BadInput: The config asks for something that only containers or clusters give.
+            HarnessError: A task's harness has no wheel.
+        """
+        _refuse_what_is_not_ours(cfg)
+        invocation_id = str(generate_invocation_id())
+        stamp = helpers.get_timestamp_string(include_microseconds=False)
+        directory = Path(str(cfg.execution.output_dir)).absolute() / f"{stamp}-{invocation_id}"
+        mapping = load_tasks_mapping()
+        tasks = [_prepare(cfg, task, index, directory, mapping) for index, task in enumerate(cfg.evaluation.tasks)]
+        helpers.check_unlisted_tasks_safeguard([t.planned.name for t in tasks if t.unlisted], dry_run=dry_run)
+        _refuse_untrusted(tasks, dry_run)
+        for task in tasks:
+            _write(task)
+        process_runner.write_plan(directory, invocation_id, [t.planned for t in tasks])
+        if dry_run:
+            for task in tasks:
+                # The command itself is base64; the comment is the same, readable.
+                sys.stdout.write(
+                    f"{task.comment}\n\n# {task.planned.name}: nemo-evaluator run_eval --run_config config_ef.yaml\n"
+                )
+            return invocation_id
+        _record_jobs(cfg, invocation_id, tasks)
+        _start(directory, tasks)
+        return invocation_id
+
+    @staticmethod
+    def get_status(id: str) -> list[ExecutionStatus]:  # noqa: A002 - NEL's own parameter name
+        """NEL's view of a job or invocation, from its stage files; `runs/` has the full truth."""
+        database = ExecutionDB()
+        jobs = database.get_jobs(id) if "." not in id else {id: database.get_job(id)}
+        return [
+            ExecutionStatus(id=j, state=_state(Path(d.data["output_dir"]))) for j, d in jobs.items() if d is not None
+        ]
+
+    @staticmethod
+    def kill_job(job_id: str) -> None:
+        """End the runner of the job's invocation."""
+        job = ExecutionDB().get_job(job_id)
+        if job is None:
+            raise ValueError(f"Job {job_id} not found")
+        process_control.stop(Path(job.data["output_dir"]).parent)
+
+
+def _refuse_what_is_not_ours(cfg: DictConfig) -> None:
+    if cfg.deployment.type != "none":
+        raise BadInput(
+            f"The process executor evaluates an endpoint that is already up, not deployment {cfg.deployment.type!r}",
+            where="deployment",
+            fix="use deployment none with target.api_endpoint, or execution.type local (containers)",
+        )
+    if cfg.execution.get("auto_export", {}).get("destinations"):
+        raise BadInput(
+            "The process executor does not export results",
+            where="execution.auto_export",
+            fix="build the config with export none",
+        )
+
+
+def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, mapping: dict[Any, Any]) -> _Prepared:
+    definition = get_task_definition_for_job(
+        task_query=task.name,
+        base_mapping=mapping,
+        container=task.get("container"),
+        endpoint_type=task.get("endpoint_type"),
+    )
+    require_wheel(definition["harness"], definition["container"])
+    task_directory = directory / str(helpers.get_unique_task_name(task.name, index))
+    artifacts = task_directory / "artifacts"
+    # NEL 0.2.6 writes the container's /results into the command; nothing may reach that directory on the host.
+    helpers.CONTAINER_RESULTS_DIR = str(artifacts)
+    try:
+        struct = helpers.get_eval_factory_command(
+            _off_container(cfg, artifacts), _off_container(task, artifacts), definition
+        )
+    finally:
+        helpers.CONTAINER_RESULTS_DIR = CONTAINER_RESULTS
+    declared = collect_eval_env_vars(cfg, task, helpers.get_api_key_name(cfg))
+    variables = {name: _value(name, declaration) for name, declaration in declared.items()}
+    if "dataset_dir" in task:
+        variables["NEMO_EVALUATOR_DATASET_DIR"] = str(task["dataset_dir"])
+    return _Prepared(
+        planned=process_runner.PlannedTask(
+            task.name, index, definition["harness"], str(task_directory), sorted(variables)
+        ),
+        command=struct.cmd,
+        comment=struct.debug,
+        variables=variables,
+        unsafe=bool(struct.is_potentially_unsafe),
+        unlisted=bool(definition.get("is_unlisted")),
+    )
+
+
+def _off_container(cfg: DictConfig, artifacts: Path) -> DictConfig:
+    """The config with every `/results…` path in the evaluator's part moved to the task's artifacts."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: moved(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [moved(v) for v in value]
+        if isinstance(value, str) and (value == CONTAINER_RESULTS or value.startswith(CONTAINER_RESULTS + "/")):
+            return str(artifacts) + value[len(CONTAINER_RESULTS) :]
+        return value
+
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    return OmegaConf.create(moved(plain))
+
+
+def _value(name: str, declaration: Any) -> str:
+    if isinstance(declaration, EnvVarRuntime):
+        return os.environ.get(declaration.runtime_var_name, "")
+    return str(resolve_env_var(name, declaration)[1])
+
+
+def _refuse_untrusted(tasks: list[_Prepared], dry_run: bool) -> None:
+    if not dry_run and any(t.unsafe for t in tasks) and os.environ.get("NEMO_EVALUATOR_TRUST_PRE_CMD") != "1":
+        raise BadInput(
+            "The config runs commands of its own (pre_cmd or post_cmd)",
+            where="evaluation",
+            fix="a person reviews them and starts the server with NEMO_EVALUATOR_TRUST_PRE_CMD=1",
+        )
+
+
+def _write(task: _Prepared) -> None:
+    directory = Path(task.planned.directory)
+    for folder in (directory / "logs", directory / "artifacts"):
+        folder.mkdir(parents=True, exist_ok=True)
+    text = (
+        f"#!/usr/bin/env bash\n# {task.planned.name}: what NEL would run in the container of {task.planned.harness}\n"
+    )
+    (directory / "command.sh").write_text(f"{text}\n{task.comment}\n\n{task.command}\n", encoding="utf-8")
+    runner = f'exec {sys.executable} -m quantgate.launcher.process_runner "$(cd "$(dirname "$0")/.." && pwd)"\n'
+    (directory / "run.sh").write_text(
+        "#!/usr/bin/env bash\n# Runs every task of this invocation again.\n" + runner, encoding="utf-8"
+    )
+
+
+def _record_jobs(cfg: DictConfig, invocation_id: str, tasks: list[_Prepared]) -> None:
+    database = ExecutionDB()
+    for task in tasks:
+        database.write_job(
+            JobData(
+                invocation_id=invocation_id,
+                job_id=str(generate_job_id(invocation_id, task.planned.index)),
+                timestamp=time.time(),
+                executor="process",
+                data={"output_dir": task.planned.directory, "harness": task.planned.harness},
+                config=OmegaConf.to_object(cfg),
+            )
+        )
+
+
+def _start(directory: Path, tasks: list[_Prepared]) -> None:
+    environment = dict(os.environ)
+    for task in tasks:
+        prefix = process_runner.TASK_VARIABLE.format(index=task.planned.index)
+        environment.update({prefix + name: value for name, value in task.variables.items()})
+    with (directory / "runner.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quantgate.launcher.process_runner", str(directory)],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    time.sleep(START_SECONDS)
+    if process.poll() not in (None, 0):
+        raise RuntimeError(
+            f"the runner ended at once with exit code {process.returncode}; see {directory / 'runner.log'}"
+        )
+
+
+def _state(task_directory: Path) -> ExecutionState:
+    logs = task_directory / "logs"
+    exit_file = logs / "stage.exit"
+    if exit_file.exists():
+        code = exit_file.read_text(encoding="utf-8").split()[-1]
+        marked = (task_directory / "artifacts" / process_runner.INTERRUPTED_MARKER).exists()
+        if marked or code == str(process_runner.INTERRUPTED_CODE):
+            return ExecutionState.KILLED
+        return ExecutionState.SUCCESS if code == "0" else ExecutionState.FAILED
+    return ExecutionState.RUNNING if (logs / "stage.running").exists() else ExecutionState.PENDING

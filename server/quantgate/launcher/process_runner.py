@@ -1,0 +1,184 @@
+"""Runs the tasks of one process invocation, one after the other, and outlives the server that launched it.
+
+`python -m quantgate.launcher.process_runner DIRECTORY` reads DIRECTORY/plan.json, which the process executor wrote, and leaves in
+every task directory what NEL's local executor leaves: `logs/stage.*`, `logs/client_stdout.log`, `artifacts/`. It also writes
+`runner.json`, by which a later server tells a running evaluation from one whose process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from .. import redact
+from ..errors import QuantgateError
+from . import harness_env
+from .harnesses import require_wheel
+
+PLAN = "plan.json"
+RUNNER = "runner.json"
+INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
+TASK_VARIABLE = "QUANTGATE_TASK_{index}_"
+"""Prefix under which a task's declared variables travel in the runner's environment; they are on no disk."""
+INTERRUPTED_CODE = 143
+SETUP_FAILED_CODE = 1
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """One task of a plan.
+
+    Attributes:
+        name: The task as configured.
+        index: Its position in the config.
+        harness: NEL's name of its harness.
+        directory: Its task directory.
+        variables: Names of the variables that the task declared; the values are in the runner's environment.
+    """
+
+    name: str
+    index: int
+    harness: str
+    directory: str
+    variables: list[str]
+
+
+def boot_id() -> str:
+    """An id of this machine's last boot; empty where the system has none."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file so that a reader sees the old content or the new, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_plan(invocation: Path) -> list[PlannedTask]:
+    """The tasks of an invocation as they were planned."""
+    rows = json.loads((invocation / PLAN).read_text(encoding="utf-8"))["tasks"]
+    return [PlannedTask(**row) for row in rows]
+
+
+def write_plan(invocation: Path, invocation_id: str, tasks: list[PlannedTask]) -> None:
+    """Write the plan that `main` reads."""
+    write_json(invocation / PLAN, {"invocation_id": invocation_id, "tasks": [asdict(t) for t in tasks]})
+
+
+def _record() -> dict[str, Any]:
+    import psutil
+
+    process = psutil.Process()
+    return {
+        "pid": process.pid,
+        "pgid": os.getpgid(0),
+        "create_time": process.create_time(),
+        "boot_id": boot_id(),
+        "host": socket.gethostname(),
+    }
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _stage(logs: Path, name: str, code: int | None = None) -> None:
+    text = _now() if code is None else f"{_now()} {code}"
+    temporary = logs / f".stage.{name}"
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(logs / f"stage.{name}")
+
+
+def _task_environment(task: PlannedTask, environment: Path) -> dict[str, str]:
+    """What the harness sees: like its container, no secret but the ones that the task declared."""
+    shared = {
+        k: v for k, v in os.environ.items() if not k.startswith("QUANTGATE_TASK_") and not redact.is_secret_name(k)
+    }
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        shared.pop(name, None)
+    prefix = TASK_VARIABLE.format(index=task.index)
+    declared = {name: os.environ[prefix + name] for name in task.variables if prefix + name in os.environ}
+    return {**shared, **harness_env.variables(require_wheel(task.harness), environment), **declared}
+
+
+class _Runner:
+    """Holds the process of the task in hand, so that a signal can end it and be told from a failure."""
+
+    def __init__(self) -> None:
+        self.current: subprocess.Popen[bytes] | None = None
+        self.stopping = False
+
+    def stop(self, signum: int, frame: object) -> None:
+        self.stopping = True
+        if self.current is not None and self.current.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.current.send_signal(signal.SIGTERM)
+
+    def run(self, task: PlannedTask, record: dict[str, Any]) -> None:
+        directory = Path(task.directory)
+        logs, artifacts, work = directory / "logs", directory / "artifacts", directory / "work"
+        for folder in (logs, artifacts, work):
+            folder.mkdir(parents=True, exist_ok=True)
+        for stage in ("pre-start", "running", "exit"):
+            (logs / f"stage.{stage}").unlink(missing_ok=True)
+        write_json(logs / RUNNER, record)
+        with (logs / "stdout.log").open("a", encoding="utf-8") as out:
+            _stage(logs, "pre-start")
+            code = INTERRUPTED_CODE if self.stopping else self._evaluate(task, logs, work, out)
+            if self.stopping or (code == 0 and (artifacts / INTERRUPTED_MARKER).exists()):
+                code = INTERRUPTED_CODE
+            _stage(logs, "exit", code)
+            out.write(f"{_now()} task {task.name} ended with exit code {code}\n")
+        shutil.rmtree(work, ignore_errors=True)
+
+    def _evaluate(self, task: PlannedTask, logs: Path, work: Path, out: TextIO) -> int:
+        try:
+            with (logs / "install.log").open("a", encoding="utf-8") as log:
+                environment = harness_env.ensure(require_wheel(task.harness), log)
+        except (QuantgateError, OSError, KeyboardInterrupt) as error:
+            out.write(f"{_now()} the harness could not be installed: {error}\n")
+            return SETUP_FAILED_CODE
+        out.write(f"{_now()} harness environment {environment}\n")
+        out.flush()
+        _stage(logs, "running")
+        with (logs / "client_stdout.log").open("ab") as client:
+            self.current = subprocess.Popen(
+                ["bash", str(Path(task.directory) / "command.sh")],
+                cwd=work,
+                env=_task_environment(task, environment),
+                stdin=subprocess.DEVNULL,
+                stdout=client,
+                stderr=subprocess.STDOUT,
+            )
+            if self.stopping:
+                self.current.terminate()
+            return self.current.wait()
+
+
+def main(invocation: Path) -> None:
+    """Run every task of an invocation; a failed task does not stop the next one, a signal does."""
+    os.umask(0o077)
+    runner = _Runner()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, runner.stop)
+    record = _record()
+    write_json(invocation / RUNNER, record)
+    for task in read_plan(invocation):
+        runner.run(task, record)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,107 @@
+"""What a secret is, and how it is kept out of every answer, log line and exception.
+
+Two rules: a value that this process holds under a secret's name, and text that has the shape of a credential. Values are
+taken from the environment at the time of the call and from every `.env` file that was read (`register`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "[redacted]"
+SHORTEST_SECRET = 8
+"""Values below this length are not masked: they would blank ordinary words, and `dummy` is not a secret."""
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(?:$|_)|(?:API|ACCESS)KEY",
+    re.IGNORECASE,
+)
+_NOT_SECRET_NAME = re.compile(
+    r"(?:KEY_?NAME|_KEY_ID_NAME|TOKENIZER|MAX_.*TOKENS?|TOKENS$|SSH_AUTH_SOCK)", re.IGNORECASE
+)
+
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}"), MASK),
+    (re.compile(r"\bnvapi-[A-Za-z0-9_\-]{16,}"), MASK),
+    (re.compile(r"\bsk-[A-Za-z0-9_\-]{16,}"), MASK),
+    (re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,}"), MASK),
+    (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{20,}"), MASK),
+    (re.compile(r"\bglpat-[A-Za-z0-9_\-]{16,}"), MASK),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
+    (re.compile(r"\bxox[abprs]-[A-Za-z0-9\-]{10,}"), MASK),
+    (re.compile(r"\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}"), MASK),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{8,}"), r"\1 " + MASK),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)[^/\s:@]+:[^/\s@]+@"), r"\1" + MASK + "@"),
+)
+_ASSIGNED = re.compile(
+    r"""(?ix)
+    (?P<name>\b[A-Za-z][A-Za-z0-9_\-]*)            # a name …
+    (?P<mid>["']?\s*[:=]\s*["']?)                  # … an assignment …
+    (?P<value>(?!host:|runtime:|lit:|\[redacted\]|\$|null\b|None\b|none\b)[^\s"'&,;}]{8,})
+    """
+)
+
+_registered: set[str] = set()
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of this name holds a secret (`HF_TOKEN` yes, `TOKENIZER` and `api_key_name` no)."""
+    flat = name.replace("-", "_")
+    return bool(_SECRET_NAME.search(flat)) and not _NOT_SECRET_NAME.search(flat)
+
+
+def register(values: Mapping[str, str]) -> None:
+    """Remember the secret values among these variables, so that `redact` masks them from now on."""
+    for name, value in values.items():
+        if value and len(value) >= SHORTEST_SECRET and is_secret_name(name):
+            _registered.add(value)
+
+
+def _known_values() -> list[str]:
+    held = {v for n, v in os.environ.items() if len(v) >= SHORTEST_SECRET and is_secret_name(n)}
+    return sorted(held | _registered, key=len, reverse=True)
+
+
+def _mask_assignment(match: re.Match[str]) -> str:
+    if not is_secret_name(match["name"]):
+        return match[0]
+    return f"{match['name']}{match['mid']}{MASK}"
+
+
+def redact(text: str) -> str:
+    """The text with every known or credential-shaped secret replaced by `[redacted]`."""
+    for value in _known_values():
+        if value in text:
+            text = text.replace(value, MASK)
+    for pattern, replacement in _SHAPES:
+        text = pattern.sub(replacement, text)
+    return _ASSIGNED.sub(_mask_assignment, text)
+
+
+def redact_value(value: Any) -> Any:
+    """`redact` on every string inside a JSON-like value; containers are rebuilt, other values pass."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {k: redact_value(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [redact_value(v) for v in value]
+    return value
+
+
+class RedactingFilter(logging.Filter):
+    """Masks secrets in a record's message, arguments and traceback before a handler formats it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redact(record.getMessage())
+        record.args = None
+        if record.exc_info:
+            # Formatted here, once: a handler would otherwise print the exception's own text.
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True

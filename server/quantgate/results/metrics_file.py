@@ -1,0 +1,96 @@
+"""How the endpoint answered a task, by artifacts/eval_factory_metrics.json (the response_stats interceptor)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput
+from .results_yml import mapping_at, number
+
+MAX_METRICS_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class ResponseStats:
+    """How the endpoint answered.
+
+    Attributes:
+        count: All responses, retried ones included.
+        successful: Those with status 200.
+        finish_reasons: How often each was given ("stop", "length").
+        status_codes: How often each came.
+        average_prompt_tokens: Per successful request; 0 when not reported, as in the rest.
+        average_completion_tokens: Per successful request.
+        longest_completion_tokens: Of the longest answer.
+        average_latency_ms: Per request, in milliseconds.
+        inference_seconds: From the first request to the last answer, summed over the runs of a resumed task.
+    """
+
+    count: int
+    successful: int
+    finish_reasons: Mapping[str, int]
+    status_codes: Mapping[str, int]
+    average_prompt_tokens: float
+    average_completion_tokens: float
+    longest_completion_tokens: float
+    average_latency_ms: float
+    inference_seconds: float
+
+    @property
+    def truncated_share(self) -> float | None:
+        """The share of answers that the token limit cut; None when no finish reason was recorded."""
+        total = sum(self.finish_reasons.values())
+        return self.finish_reasons.get("length", 0) / total if total else None
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """The responses with another status than 200."""
+        return {code: n for code, n in self.status_codes.items() if code != "200" and n > 0}
+
+
+def read_response_stats(artifacts: Path) -> ResponseStats | None:
+    """The statistics of the responses; None when there are none (the interceptor was off).
+
+    Raises:
+        BadInput: eval_factory_metrics.json is there and cannot be read.
+    """
+    path = artifacts / "eval_factory_metrics.json"
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(MAX_METRICS_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput("eval_factory_metrics.json is not complete JSON", where=str(path)) from error
+    stats = mapping_at(data, "response_stats")
+    if not stats:
+        return None
+    return ResponseStats(
+        count=int(number(stats.get("count")) or 0),
+        successful=int(number(stats.get("successful_count")) or 0),
+        finish_reasons=_counts(stats.get("finish_reason")),
+        status_codes=_counts(stats.get("status_codes")),
+        average_prompt_tokens=number(stats.get("avg_prompt_tokens")) or 0.0,
+        average_completion_tokens=number(stats.get("avg_completion_tokens")) or 0.0,
+        longest_completion_tokens=number(stats.get("max_completion_tokens")) or 0.0,
+        average_latency_ms=number(stats.get("avg_latency_ms")) or 0.0,
+        inference_seconds=number(stats.get("inference_time")) or 0.0,
+    )
+
+
+def response_stats(artifacts: Path) -> ResponseStats | None:
+    """`read_response_stats` for an estimate: None also when the file cannot be read."""
+    try:
+        return read_response_stats(artifacts)
+    except BadInput:
+        return None
+
+
+def _counts(value: Any) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(k)[:40]: int(n) for k, v in value.items() if (n := number(v)) is not None and n > 0}

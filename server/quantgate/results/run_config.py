@@ -1,0 +1,50 @@
+"""How a finished task was configured, by artifacts/run_config.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .results_yml import load_yaml, mapping_at, number
+
+MAX_CONFIG_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What nemo-evaluator was told.
+
+    Attributes:
+        limit: limit_samples: a number of samples, below 1 a share of them; None for all.
+        model_id: The model's name at the endpoint.
+        url: The endpoint.
+        params: config.params as it stands.
+    """
+
+    limit: float | None
+    model_id: str
+    url: str
+    params: Mapping[str, Any]
+
+
+def read_run_config(artifacts: Path) -> RunConfig:
+    """The configuration of a task.
+
+    Raises:
+        BadInput: run_config.yml is missing or unreadable.
+    """
+    data = load_yaml(artifacts / "run_config.yml", MAX_CONFIG_BYTES)
+    params = mapping_at(data, "config", "params")
+    endpoint = mapping_at(data, "target", "api_endpoint")
+    return RunConfig(
+        limit=number(params.get("limit_samples")),
+        model_id=_text(endpoint.get("model_id")),
+        url=_text(endpoint.get("url")),
+        params=params,
+    )
+
+
+def _text(value: Any) -> str:
+    return value[:500] if isinstance(value, str) else ""

@@ -1,0 +1,86 @@
+"""Why a task failed, in one line: a known fatal signature, else the last exception, else the last words of its logs."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .logs import LogFile, log_files
+from .rundir import TaskDir
+from .sanitise import decode, one_line
+from .signatures import TRACEBACK, SignatureTable, load_signatures
+from .stages import SERVER_ERROR_MARKER
+from .traceback_reader import TracebackReader
+
+REASON_CHARACTERS = 300
+TAIL_BYTES = 256 * 1024
+"""How much of the end of each log is looked at."""
+
+_EXCEPTION = re.compile(
+    r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt|Exit|Refused|Timeout|Failure)\b(?::|$)"
+)
+
+
+def failure_reason(task: TaskDir) -> str:
+    """One bounded, redacted line that tells the most about a failed task; empty when no log tells anything."""
+    marker = _server_error(task)
+    if marker:
+        return marker
+    tails = [(log, _tail_lines(log)) for log in log_files(task) if log.role != "export"]
+    table = load_signatures()
+    return _signature(tails, table) or _exception(tails) or _last_words(tails)
+
+
+def _server_error(task: TaskDir) -> str:
+    try:
+        with (task.artifacts / SERVER_ERROR_MARKER).open("rb") as file:
+            return one_line(
+                b"nemo-evaluator stopped the run after a fatal answer of the endpoint: " + file.read(4096),
+                REASON_CHARACTERS,
+            )
+    except OSError:
+        return ""
+
+
+def _tail_lines(log: LogFile) -> list[str]:
+    try:
+        with log.path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            raw = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
+    except OSError:
+        return []
+    return decode(raw).split("\n")
+
+
+def _signature(tails: list[tuple[LogFile, list[str]]], table: SignatureTable) -> str:
+    for log, lines in tails:
+        for line in lines:
+            if len(line) > TAIL_BYTES // 4:
+                continue
+            hits, _ = table.judge(line)
+            fatal = next((h for h in hits if h.severity == "fatal" and h.name != TRACEBACK), None)
+            if fatal is not None:
+                return one_line(f"{fatal.meaning} {log.path.name}: {line.strip()}", REASON_CHARACTERS)
+    return ""
+
+
+def _exception(tails: list[tuple[LogFile, list[str]]]) -> str:
+    for log, lines in tails:
+        reader, last = TracebackReader(), ""
+        for line in lines:
+            raised = reader.feed(line[:2000])
+            if raised is not None:
+                last = str(raised)
+            elif not reader.inside and _EXCEPTION.match(line[:2000]):
+                last = line
+        if last:
+            return one_line(f"{log.path.name}: {last}", REASON_CHARACTERS)
+    return ""
+
+
+def _last_words(tails: list[tuple[LogFile, list[str]]]) -> str:
+    for log, lines in tails:
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        if last:
+            return one_line(f"{log.path.name}: {last}", REASON_CHARACTERS)
+    return ""

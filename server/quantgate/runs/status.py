@@ -1,0 +1,210 @@
+"""The state of a task on this machine, from its files and from the process that runs it.
+
+`failed` is said only when an exit record proves it; where nothing proves an end or a life, the state is `unknown`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from .logs import log_files, read_tail
+from .process import alive, runner_of
+from .progress import read_progress
+from .reason import REASON_CHARACTERS, failure_reason
+from .rundir import TaskDir
+from .sanitise import one_line
+from .stages import INTERRUPTED_MARKER, SERVER_ERROR_MARKER, Stages, read_stages, seconds_since_change
+
+State = Literal[
+    "pending", "running", "resuming", "succeeded", "failed", "cancelled", "interrupted", "unreachable", "unknown"
+]
+
+QUIET_SECONDS = 15 * 60
+"""Logs that did not change for so long are no sign of life (a request's time limit is shorter)."""
+START_SECONDS = 60
+"""How long a launch may take to leave its first record."""
+
+_SIGNALLED = {
+    130: "SIGINT",
+    137: "SIGKILL: killed from outside, or by the kernel when the memory was full",
+    143: "SIGTERM",
+}
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """A task's state.
+
+    Attributes:
+        task: The task's directory name ("ifbench.ifbench.0").
+        state: One of the states of the tools' contract.
+        reason: Why, bounded and redacted; empty when the state says all.
+        samples_done: Answered so far; None when nothing tells.
+        samples_expected: As the caller gave it.
+        eta_seconds: Until the last sample; None when it cannot be known.
+        exit_code: Of the finished task.
+    """
+
+    task: str
+    state: State
+    reason: str
+    samples_done: int | None
+    samples_expected: int | None
+    eta_seconds: int | None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class _Judged:
+    state: State
+    reason: str = ""
+
+
+def task_status(task: TaskDir, expected: int | None = None, now: datetime | None = None) -> TaskStatus:
+    """The state and the progress of one task.
+
+    Args:
+        task: From a `RunDir`; its directory may have been removed since.
+        expected: Samples times repeats that the task is to answer; None when not known.
+        now: For tests; the present time otherwise.
+    """
+    now = now or datetime.now(UTC)
+    if not task.path.is_dir():
+        return TaskStatus(task.directory, "unknown", f"the run directory {task.path} is gone", None, expected, None)
+    stages = read_stages(task.logs)
+    judged = _judge(task, stages, now)
+    if judged.state in ("interrupted", "unknown", "cancelled"):
+        # The process may have written its exit record and ended between the reading of the two.
+        stages = read_stages(task.logs)
+        judged = _judge(task, stages, now)
+    progress = read_progress(task, stages, expected, now)
+    eta = progress.eta_seconds if judged.state == "running" else None
+    return TaskStatus(task.directory, judged.state, judged.reason, progress.done, expected, eta, stages.exit_code)
+
+
+def _judge(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
+    if stages.exit_code is not None:
+        return _ended(task, stages, stages.exit_code)
+    launcher = task.launcher()
+    if stages.none and launcher in ("none", "slurm"):
+        return _by_artifacts(task)
+    if launcher == "docker":
+        return _docker(task, stages, now)
+    return _process(task, stages, now)
+
+
+def _ended(task: TaskDir, stages: Stages, code: int) -> _Judged:
+    marker = (task.artifacts / INTERRUPTED_MARKER).is_file()
+    if stages.cancelled and (code != 0 or marker):
+        return _Judged("cancelled", "cancelled through quantgate")
+    if (task.artifacts / SERVER_ERROR_MARKER).is_file() and code != 0:
+        return _Judged("failed", failure_reason(task))
+    if marker:
+        return _Judged("interrupted", f"nemo-evaluator was told to stop before it had finished (exit code {code})")
+    if code == 0:
+        return _Judged("succeeded")
+    if code in _SIGNALLED:
+        return _Judged("interrupted", f"exit code {code} ({_SIGNALLED[code]})")
+    return _Judged("failed", failure_reason(task) or f"exit code {code}; the logs say nothing")
+
+
+def _by_artifacts(task: TaskDir) -> _Judged:
+    """Without stage files only what nemo-evaluator itself leaves can prove an end."""
+    if (task.artifacts / INTERRUPTED_MARKER).is_file():
+        return _Judged("interrupted", "nemo-evaluator was told to stop before it had finished")
+    if (task.artifacts / "results.yml").is_file():
+        return _Judged("succeeded", "no exit record; results.yml is written when an evaluation has ended")
+    return _Judged("unknown", "neither results.yml nor an exit record is here")
+
+
+def _process(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
+    record = runner_of(task)
+    if record is None:
+        quiet = seconds_since_change(task.logs, now)
+        if stages.none and (quiet if quiet is not None else _age(task, now)) > START_SECONDS:
+            return _Judged("interrupted", "it never started, and no process of this run is on record")
+        if stages.none:
+            return _Judged("pending", "waiting to be started")
+        return _by_activity(task, stages, now, "no process of this run is on record")
+    lives = alive(record)
+    if lives is None:
+        return _by_activity(task, stages, now, f"its process {record.pid} belongs to {record.host or 'another user'}")
+    if lives:
+        return (
+            _Judged("running") if stages.running else _Judged("pending", _install_line(task) or "waiting to be started")
+        )
+    if stages.cancelled:
+        return _Judged(
+            "cancelled", "cancelled through quantgate; the process was ended before it could write an exit record"
+        )
+    if stages.running:
+        return _Judged("interrupted", f"the process {record.pid} ended without an exit record")
+    if stages.pre_start:
+        return _Judged("interrupted", f"the process {record.pid} ended while the harness was being installed")
+    return _Judged("interrupted", f"it never started: the process {record.pid} of this run has ended")
+
+
+def _docker(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
+    if _killed_by_nel(task):
+        return _Judged("cancelled", "nel kill ended it")
+    if stages.none:
+        if any(_active(sibling, now) for sibling in _siblings(task)):
+            return _Judged("pending", "waiting for the task before it")
+        if _age(task, now) <= START_SECONDS:
+            return _Judged("pending", "waiting to be started")
+        return _Judged("unknown", "it has not started, and NEL's local executor leaves no record of its process")
+    return _by_activity(task, stages, now, "NEL's local executor leaves no record of its process")
+
+
+def _by_activity(task: TaskDir, stages: Stages, now: datetime, why: str) -> _Judged:
+    """Fresh logs are a sign of life; old ones prove nothing."""
+    quiet = seconds_since_change(task.logs, now)
+    if quiet is not None and quiet <= QUIET_SECONDS:
+        return (
+            _Judged("running") if stages.running else _Judged("pending", _install_line(task) or "waiting to be started")
+        )
+    minutes = "" if quiet is None else f" for {quiet / 60:.0f} minutes"
+    return _Judged("unknown", f"no exit record and no change in the logs{minutes}; {why}")
+
+
+def _install_line(task: TaskDir) -> str:
+    """What the installation of the harness printed last, while it is the newest that happened."""
+    install = next((f for f in log_files(task) if f.role == "install"), None)
+    if install is None:
+        return ""
+    try:
+        began = (task.logs / "stage.pre-start").stat().st_mtime
+    except OSError:
+        began = 0.0
+    last = read_tail(install, lines=3).text.strip().rsplit("\n", 1)[-1] if install.modified >= began else ""
+    return one_line(f"installing the harness: {last}" if last else "installing the harness", REASON_CHARACTERS)
+
+
+def _killed_by_nel(task: TaskDir) -> bool:
+    """Whether `nel kill` (0.2.6) noted this task in killed_jobs.txt beside the script that runs it."""
+    for folder in (task.path, task.path.parent):
+        try:
+            lines = (folder / "killed_jobs.txt").read_text("utf-8", "replace")[:100_000].split()
+        except OSError:
+            continue
+        if any(line.rsplit(".", 1)[-1] == task.job_id_suffix for line in lines):
+            return True
+    return False
+
+
+def _siblings(task: TaskDir) -> list[Stages]:
+    return [read_stages(p) for p in task.path.parent.glob("*.*/logs") if p != task.logs]
+
+
+def _active(stages: Stages, now: datetime) -> bool:
+    fresh = stages.running_since is None or (now - stages.running_since).days < 30
+    return not stages.none and stages.exit_code is None and fresh
+
+
+def _age(task: TaskDir, now: datetime) -> float:
+    try:
+        return now.timestamp() - task.path.stat().st_mtime
+    except OSError:
+        return 0.0

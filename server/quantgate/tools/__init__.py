@@ -1,0 +1,36 @@
+"""The table of tools, in the order of the skill's steps. It feeds the MCP server, `quantgate call` and the generated docs."""
+
+from __future__ import annotations
+
+from .build_config import TOOL as BUILD_CONFIG
+from .canary import TOOL as CANARY
+from .check_config import TOOL as CHECK_CONFIG
+from .check_environment import TOOL as CHECK_ENVIRONMENT
+from .detect_quantization import TOOL as DETECT_QUANTIZATION
+from .dry_run import TOOL as DRY_RUN
+from .edit_config import TOOL as EDIT_CONFIG
+from .list_tasks import TOOL as LIST_TASKS
+from .logs import TOOL as LOGS
+from .read_model_config import TOOL as READ_MODEL_CONFIG
+from .run import TOOL as RUN
+from .spec import ToolSpec
+from .status import TOOL as STATUS
+from .verify_run import TOOL as VERIFY_RUN
+
+TOOLS: tuple[ToolSpec, ...] = (
+    CHECK_ENVIRONMENT,
+    LIST_TASKS,
+    READ_MODEL_CONFIG,
+    DETECT_QUANTIZATION,
+    BUILD_CONFIG,
+    EDIT_CONFIG,
+    CHECK_CONFIG,
+    DRY_RUN,
+    CANARY,
+    RUN,
+    STATUS,
+    LOGS,
+    VERIFY_RUN,
+)
+
+__all__ = ["TOOLS", "ToolSpec"]

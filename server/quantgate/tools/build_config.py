@@ -1,0 +1,138 @@
+"""The tool build_config: the base config, as NEL's own command would write it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..benchmarks.bundles import Answers, understand
+from ..benchmarks.catalogue import load_catalogue
+from ..evalconfig.missing import missing_values
+from ..launcher import harnesses, templates
+from .spec import ToolResult, ToolSpec
+
+
+class MissingRow(BaseModel):
+    """A value that is still `???`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    meaning: str
+
+
+class ConfigOptions(BaseModel):
+    """What the installed launcher offers; `benchmarks` is by model type."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    execution: list[str]
+    deployment: list[str]
+    model_type: list[str]
+    benchmarks: dict[str, list[str]]
+    export: list[str]
+
+
+class BuiltConfig(ToolResult):
+    """The base config that was written."""
+
+    path: str
+    missing: list[MissingRow]
+    options: ConfigOptions
+    tasks: list[str] = Field(description="Tasks in the config.")
+    add_tasks: list[str] = Field(description="Asked for, but in no bundle: add with edit_config.")
+    understood: list[str] = Field(description="Answers taken in another word than given.")
+
+
+def build_config(
+    execution: Annotated[str, Field(description="local, slurm, or process (no container).")] = "",
+    deployment: Annotated[str, Field(description="none (an endpoint is there), vllm, sglang, nim or trtllm.")] = "",
+    model_type: Annotated[str, Field(description="base or chat_reasoning.")] = "",
+    benchmarks: Annotated[list[str], Field(description="Bundles; [] for a config without tasks yet.")] = [],  # noqa: B006
+    export: Annotated[str, Field(description="none, mlflow or wandb.")] = "none",
+    output: Annotated[str, Field(description="New .yaml file or directory; empty: current directory.")] = "",
+) -> BuiltConfig:
+    """Write a new base config from the launcher's own templates. Never overwrites a file.
+
+    Use it once the user has answered the questions; called without answers, it lists them with their options. Not for
+    changing a config that exists: that is `edit_config`. Common words ("chat", "standard", "math", "safety") are
+    understood, and the result says as what.
+    Example: build_config(execution="slurm", deployment="vllm", model_type="chat_reasoning",
+    benchmarks=["core_reasoning"], output="/work/evals")
+    """
+    answers = understand(execution, deployment, model_type, benchmarks, export)
+    config = templates.build(answers.execution, answers.deployment, answers.model_type, answers.bundles, answers.export)
+    name = templates.file_name(answers.execution, answers.deployment, answers.model_type, answers.bundles)
+    path = templates.write(config, output, name)
+    tasks = [str(task["name"]) for task in config.get("evaluation", {}).get("tasks", [])]
+    add_tasks = _not_there(answers.add_tasks, tasks)
+    return BuiltConfig(
+        path=str(path),
+        missing=[MissingRow(path=value.path, meaning=value.meaning) for value in missing_values(config)],
+        options=ConfigOptions.model_validate(templates.options()),
+        tasks=tasks,
+        add_tasks=add_tasks,
+        understood=list(answers.notes),
+        warnings=_warnings(answers, config, tasks),
+        next_step=_next_step(path, answers, add_tasks, tasks),
+    )
+
+
+def _not_there(names: tuple[str, ...], tasks: list[str]) -> list[str]:
+    """The names that no task of the config is already."""
+    catalogue = load_catalogue()
+    present = {catalogue.resolve(task).id for task in tasks}
+    return [name for name in names if name not in present]
+
+
+def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str]) -> list[str]:
+    warnings = []
+    limited = [t["name"] for t in config.get("evaluation", {}).get("tasks", []) if _limit(t) is not None]
+    if limited:
+        warnings.append(
+            f"The launcher's template limits the samples of {', '.join(limited)}: remove params.limit_samples with "
+            "edit_config(unset=…), or every score is of a subset."
+        )
+    if answers.execution == "slurm" and not os.environ.get("USER"):
+        warnings.append(
+            "execution.username reads the variable USER, which is not set here: give the cluster's user name with "
+            "edit_config(set=['execution.username=…'])."
+        )
+    if answers.execution == templates.PROCESS:
+        catalogue = load_catalogue()
+        without = [t for t in tasks if harnesses.wheel_for(catalogue.resolve(t).harness) is None]
+        if without:
+            warnings.append(
+                f"These tasks have no wheel and cannot run with execution=process: {', '.join(without)}. Remove them "
+                "with edit_config(remove_tasks=…), or build with execution=local and a container engine."
+            )
+    return warnings
+
+
+def _limit(task: Mapping[str, Any]) -> object:
+    config = task.get("nemo_evaluator_config", {}).get("config", {})
+    return config.get("params", {}).get("limit_samples")
+
+
+def _next_step(path: Path, answers: Answers, add_tasks: list[str], tasks: list[str]) -> str:
+    arguments = [f"config='{path}'", "model='<checkpoint directory or HF handle>'"]
+    settings = [] if answers.execution == "slurm" else ["execution.output_dir=<absolute directory>"]
+    if answers.deployment == "none":
+        route = "completions" if answers.model_type == "base" else "chat/completions"
+        settings.append(f"target.api_endpoint.url=http://<host>:<port>/v1/{route}")
+        settings.append("target.api_endpoint.api_key_name=<name of the key's variable>")
+    if settings:
+        arguments.append(f"set={settings}")
+    if add_tasks:
+        arguments.append(f"add_tasks={add_tasks}")
+    elif not tasks:
+        arguments.append("add_tasks=['<recipe or task id from list_tasks>']")
+    why = "the config has no tasks yet" if not tasks else "to fill in the model"
+    return f"edit_config({', '.join(arguments)}), {why}; then ask the user for what `missing` still lists."
+
+
+TOOL = ToolSpec(function=build_config, step="2", title="Build the base config", read_only=False)

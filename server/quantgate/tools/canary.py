@@ -1,0 +1,107 @@
+"""Step 8.2: the canary."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from ..gates import judging, launching, waiting
+from .spec import ToolResult, ToolSpec
+
+
+class Estimate(BaseModel):
+    """What the canary predicts for the full run."""
+
+    requests: float = 0
+    hours: float = 0
+    gpu_hours: float = 0
+    truncated_share: float = 0
+    tokens_per_sample: float = 0
+
+
+class CanaryGate(BaseModel):
+    """The canary's verdict; `judged` is false while it runs."""
+
+    passed: bool
+    judged: bool
+    reasons: list[str]
+    estimate: Estimate
+
+
+class CanaryTask(BaseModel):
+    """One task of the canary."""
+
+    task: str
+    state: str
+    reason: str
+
+
+class CanaryResult(ToolResult):
+    """The canary as it stands."""
+
+    invocation_id: str
+    fingerprint: str
+    state: str
+    gate: CanaryGate
+    tasks: list[CanaryTask]
+
+
+def canary(
+    config: Annotated[str, Field(description="Path of the launcher config.")],
+    samples: Annotated[int, Field(description="Samples per task.")] = 10,
+    tasks: Annotated[list[str], Field(description="Only these tasks; empty: all.")] = [],  # noqa: B006
+    wait_seconds: Annotated[int, Field(description="Wait this long for the end, at most 45.")] = 0,
+    again: Annotated[bool, Field(description="Start a new canary although this config has one.")] = False,
+) -> CanaryResult:
+    """Run a few real samples of every task and judge them: the second gate before a full run. Needs a passed dry_run of the
+    same config. Returns at once with an invocation id; called again on an unchanged config it reports and judges the canary
+    there is. Example: canary(config="eval.yaml", samples=10, wait_seconds=30)."""
+    launch = launching.canary(config, samples=samples, tasks=tasks, again=again)
+    view = waiting.until_final([launch.attempt.invocation_id], wait_seconds)[0]
+    return CanaryResult(
+        next_step=_next_step(view, str(launch.plan.path)),
+        warnings=_warnings(launch, view),
+        invocation_id=launch.attempt.invocation_id,
+        fingerprint=launch.plan.fingerprint,
+        state=view.state,
+        gate=gate_row(view),
+        tasks=[CanaryTask(task=t.task, state=t.state, reason=t.reason) for t in view.tasks],
+    )
+
+
+def gate_row(view: judging.View) -> CanaryGate:
+    """The gate of a view as the tools show it."""
+    detail: dict[str, Any] = view.gate.detail if view.gate else {}
+    return CanaryGate(
+        passed=bool(view.gate and view.gate.passed),
+        judged=view.gate is not None,
+        reasons=list(view.gate.reasons) if view.gate else [],
+        estimate=Estimate(**detail.get("estimate", {})),
+    )
+
+
+def _next_step(view: judging.View, path: str) -> str:
+    invocation = view.run.invocation_id
+    if view.gate is None:
+        return f"status(invocation_ids=['{invocation}'], wait_seconds=30) until the canary is judged."
+    if view.gate.passed:
+        return f"run(config={path!r}): the full run; tell the user the estimate first and ask if they did not ask for the run."
+    return f"logs(invocation_id='{invocation}') for the cause, mend it with edit_config, dry_run, then canary(config={path!r}, again=true)."
+
+
+def _warnings(launch: launching.Launch, view: judging.View) -> list[str]:
+    warnings = (
+        ["This is the canary that the unchanged config already had; again=true starts a new one."]
+        if launch.found
+        else []
+    )
+    share = (view.gate.detail.get("estimate", {}) if view.gate else {}).get("truncated_share", 0)
+    if share > judging.MOST_TRUNCATED:
+        warnings.append(
+            f"{share:.0%} of the answers were cut off at max_new_tokens: raise it, or say so beside the score."
+        )
+    return warnings
+
+
+TOOL = ToolSpec(function=canary, step="8.2", title="Canary", read_only=False, open_world=True)

@@ -1,0 +1,91 @@
+"""The tool check_config: what is wrong with a config before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..evalconfig import lint
+from ..evalconfig.images import images
+from .edit_config import FindingRow, finding_row
+from .spec import ToolResult, ToolSpec
+
+MAX_FINDINGS = 60
+
+
+class ImageRow(BaseModel):
+    """A container image that the config needs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str
+    registry: str
+    access: str = Field(description="public, file, or unknown: may need credentials.")
+
+
+class CheckedConfig(ToolResult):
+    """The findings, worst first."""
+
+    ok: bool = Field(description="No finding of severity error.")
+    findings: list[FindingRow]
+    rules_checked: int
+    images: list[ImageRow]
+    preflight: dict[str, str]
+    silenced: list[str] = Field(default_factory=list, description="Rules the config silences.")
+    skipped: list[str] = Field(default_factory=list, description="Rules not decidable here.")
+    omitted: int = 0
+
+
+def check_config(
+    config: Annotated[str, Field(description="Path of the launcher config.")],
+    preflight: Annotated[bool, Field(description="Also look at the cluster (Slurm).")] = False,
+) -> CheckedConfig:
+    """Lint a launcher config as NEL would compose it: gaps, misspelt keys, task names, variables that are not set.
+
+    Use it before dry_run and after edits: it finds in milliseconds what NEL's dry run lets through. It changes nothing
+    and reaches nothing. Each finding has the rule's id, the line and the fix; `quantgate: silence: [ID]` in the config
+    silences a rule.
+    Example: check_config(config="eval.yaml")
+    """
+    report = lint.check(Path(config))
+    needed = images(report.composed) if report.composed else []
+    return CheckedConfig(
+        ok=report.ok,
+        findings=[finding_row(finding) for finding in report.findings[:MAX_FINDINGS]],
+        rules_checked=report.rules_checked,
+        images=[ImageRow(image=i.image, registry=i.registry, access=i.access) for i in needed],
+        preflight={},
+        silenced=report.silenced,
+        skipped=report.skipped,
+        omitted=max(0, len(report.findings) - MAX_FINDINGS),
+        warnings=_warnings(report, preflight),
+        next_step=_next_step(report, config),
+    )
+
+
+def _warnings(report: lint.Report, preflight: bool) -> list[str]:
+    warnings = []
+    if report.silenced:
+        warnings.append(f"The config silences {', '.join(report.silenced)}: these rules were not applied.")
+    if preflight:
+        on_slurm = report.composed is not None and report.composed.executor == "slurm"
+        warnings.append(
+            "The cluster was not looked at: this version has no cluster preflight."
+            if on_slurm
+            else "There is nothing to preflight: the config does not run on a cluster."
+        )
+    return warnings
+
+
+def _next_step(report: lint.Report, config: str) -> str:
+    if report.ok:
+        return f"dry_run(config={config!r}): the first gate, NEL's own check."
+    first = next(finding for finding in report.findings if finding.severity == "error")
+    if first.rule == "compose":
+        return f"Correct line {first.line} of the file ({first.fix}), then check_config again."
+    return f"edit_config(config={config!r}, …) to mend {first.rule} at {first.path}: {first.fix}."
+
+
+TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True)

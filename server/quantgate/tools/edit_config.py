@@ -1,0 +1,125 @@
+"""The tool edit_config: changes to a config, with its comments kept and a diff in the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..evalconfig.edit import Edited, Request, edit
+from ..evalconfig.lint import Finding
+from .spec import ToolResult, ToolSpec
+
+MAX_ROWS = 40
+MAX_DIFF = 12_000
+"""Characters of the diff in the answer; the file itself has everything."""
+
+
+class MissingRow(BaseModel):
+    """A value that is still to be given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    meaning: str
+    who: str = Field(description="user: ask. Else: card, checkpoint, cluster, agent.")
+
+
+class FindingRow(BaseModel):
+    """One broken rule."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: str
+    severity: str = Field(description="error, warning or note.")
+    path: str
+    message: str
+    fix: str
+    line: int
+
+
+class EditedConfig(ToolResult):
+    """What changed, what is still open, and what is wrong."""
+
+    path: str
+    diff: str
+    missing: list[MissingRow]
+    findings: list[FindingRow]
+    silenced: list[str] = Field(default_factory=list, description="Rules the config silences.")
+    omitted: int = 0
+
+
+def edit_config(
+    config: Annotated[str, Field(description="Path of the launcher config.")],
+    model: Annotated[str, Field(description="Checkpoint directory, .gguf file, hub handle, or host:/path.")] = "",
+    set: Annotated[list[str], Field(description="path=value, such as execution.account=team.")] = [],  # noqa: A002, B006
+    unset: Annotated[list[str], Field(description="Paths to remove.")] = [],  # noqa: B006
+    add_tasks: Annotated[list[str], Field(description="Recipe names or task ids.")] = [],  # noqa: B006
+    remove_tasks: Annotated[list[str], Field(description="Task names, or name.index.")] = [],  # noqa: B006
+    layout: Annotated[str, Field(description="Slurm: single, or haproxy:N.")] = "",
+    gpus: Annotated[int, Field(description="GPUs of one node.")] = 0,
+    gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU, in GB.")] = 0,
+    gpu_arch: Annotated[str, Field(description="Such as H100 or B200.")] = "",
+) -> EditedConfig:
+    """Change a launcher config: model, tasks, single values. Comments and order stay; all changes are written or none.
+
+    Use it for every change, instead of editing the file; without changes it lists what is missing and wrong. A bare recipe
+    name means the recipe, harness.task the catalogue. With `deployment: none`, `model` declares the checkpoint behind the
+    endpoint. Not for a new config: that is `build_config`.
+    Example: edit_config(config="eval.yaml", model="/models/X-NVFP4", add_tasks=["mmlu_pro"],
+    set=["evaluation.nemo_evaluator_config.config.params.parallelism=16"])
+    """
+    done = edit(
+        config,
+        Request(
+            model=model,
+            set=tuple(set),
+            unset=tuple(unset),
+            add_tasks=tuple(add_tasks),
+            remove_tasks=tuple(remove_tasks),
+            layout=layout,
+            gpus=gpus,
+            gpu_memory_gb=gpu_memory_gb,
+            gpu_arch=gpu_arch,
+        ),
+    )
+    findings = done.report.findings
+    cut = max(0, len(done.missing) - MAX_ROWS) + max(0, len(findings) - MAX_ROWS)
+    return EditedConfig(
+        path=str(done.path),
+        diff=done.diff if len(done.diff) <= MAX_DIFF else done.diff[:MAX_DIFF] + "\n… (cut)",
+        missing=[MissingRow(path=gap.path, meaning=gap.meaning, who=gap.who) for gap in done.missing[:MAX_ROWS]],
+        findings=[finding_row(finding) for finding in findings[:MAX_ROWS]],
+        silenced=done.report.silenced,
+        omitted=cut,
+        warnings=done.notes,
+        next_step=_next_step(done),
+    )
+
+
+def finding_row(finding: Finding) -> FindingRow:
+    """A finding as tools show it."""
+    return FindingRow(
+        rule=finding.rule,
+        severity=finding.severity,
+        path=finding.path,
+        message=finding.message,
+        fix=finding.fix,
+        line=finding.line,
+    )
+
+
+def _next_step(done: Edited) -> str:
+    asked = [gap for gap in done.missing if gap.who == "user"]
+    if asked:
+        return f"Ask the user for {asked[0].path} ({asked[0].meaning}), then edit_config(set=['{asked[0].path}=…'])."
+    if done.missing:
+        gap = done.missing[0]
+        return f"Find {gap.path} ({gap.meaning}), then edit_config(set=['{gap.path}=…'])."
+    errors = [finding for finding in done.report.findings if finding.severity == "error"]
+    if errors:
+        return f"Mend {errors[0].rule} at {errors[0].path or 'line ' + str(errors[0].line)}: {errors[0].fix}."
+    return f"check_config(config={str(done.path)!r}), then dry_run: nothing is missing and no rule is broken."
+
+
+TOOL = ToolSpec(function=edit_config, step="3-7", title="Edit a config", read_only=False)

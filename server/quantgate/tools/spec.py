@@ -1,0 +1,48 @@
+"""What a tool is, and what every tool's result has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SECRETLESS = "Secrets never appear in a result; long lists are capped and say how many were omitted."
+
+
+class ToolResult(BaseModel):
+    """The base of every tool's result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    next_step: str = Field(description="What to call or ask next, and why.")
+    warnings: list[str] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One row of the table of tools.
+
+    The function's name is the tool's name, its docstring the description that the agent reads, its annotated arguments the
+    input schema, and its return type (a `ToolResult`) the output schema.
+
+    Attributes:
+        function: A plain synchronous function; it raises `QuantgateError` for what was foreseen.
+        step: The step or steps of SKILL.md that it belongs to, as shown in the docs ("3", "0, 1"); "-" when any.
+        title: A short name for people.
+        read_only: Touches neither the world nor the user's files (the ledger may be written).
+        destructive: Ends or removes something.
+        open_world: Reaches beyond this machine's files (endpoints, clusters).
+    """
+
+    function: Callable[..., ToolResult]
+    step: str
+    title: str
+    read_only: bool = True
+    destructive: bool = False
+    open_world: bool = False
+
+    @property
+    def name(self) -> str:
+        """The tool's name in MCP and on the command line."""
+        return self.function.__name__

@@ -1,0 +1,110 @@
+"""Step 9: is the run valid, and what did it score."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from ..errors import UnknownName
+from ..gates import judging, lookup
+from ..results import verify
+from .spec import ToolResult, ToolSpec
+
+
+class Subset(BaseModel):
+    """How much of the benchmark was scored; both 0 for the whole of it."""
+
+    samples: int = 0
+    of: int = Field(default=0, description="0 when the size of the full set is not known.")
+
+
+class Check(BaseModel):
+    """One thing that was checked."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Score(BaseModel):
+    """The score; `metric` is empty when the run is not valid."""
+
+    metric: str = ""
+    value: float = 0
+    stderr: float = -1
+    minimum: float = 0
+    maximum: float = 1
+
+
+class TaskRow(BaseModel):
+    """One task."""
+
+    task: str
+    verdict: str
+    samples_expected: int = Field(description="-1: not known.")
+    samples_scored: int = Field(description="-1: not known.")
+    checks: list[Check]
+    score: Score
+
+
+class VerifyRunResult(ToolResult):
+    """The verdict on a run: valid, incomplete or invalid."""
+
+    verdict: str
+    subset: Subset
+    tasks: list[TaskRow]
+
+
+def verify_run(run: Annotated[str, Field(description="Invocation id or run directory.")]) -> VerifyRunResult:
+    """Validate a finished run before any score is reported: every sample scored, nothing interrupted, no API or log failure, the
+    score recomputed from the samples. A score is given only for a valid run; say the subset with it.
+    Example: verify_run(run="4f0c9d…")."""
+    found = lookup.find(run)
+    if found.directory is None:
+        raise UnknownName("run directory", run, fix="the run left no directory, or it was deleted; status tells more")
+    verification = verify.verify(found.directory, judging.expectations(found.directory, found.limit))
+    return VerifyRunResult(
+        next_step=_next_step(verification, found),
+        warnings=["This run is a canary: its score is not a result."] if found.kind == "canary" else [],
+        verdict=verification.verdict,
+        subset=_subset(verification),
+        tasks=[_task(t) for t in verification.tasks],
+    )
+
+
+def _subset(verification: verify.Verification) -> Subset:
+    if verification.subset is None:
+        return Subset()
+    return Subset(samples=verification.subset.samples, of=verification.subset.of or 0)
+
+
+def _task(task: verify.TaskVerification) -> TaskRow:
+    score = task.score
+    return TaskRow(
+        task=task.task,
+        verdict=task.verdict,
+        samples_expected=-1 if task.samples_expected is None else task.samples_expected,
+        samples_scored=-1 if task.samples_scored is None else task.samples_scored,
+        checks=[Check(name=c.name, ok=c.ok, detail=c.detail) for c in task.checks],
+        score=Score()
+        if score is None
+        else Score(
+            metric=score.metric,
+            value=score.value,
+            stderr=-1 if score.stderr is None else score.stderr,
+            minimum=score.minimum,
+            maximum=score.maximum,
+        ),
+    )
+
+
+def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
+    if verification.verdict == "valid":
+        of = verification.subset
+        subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
+        return f"Report each score with its metric, scale, standard error and number of samples{subset}."
+    return f"Do not report a score: say which checks failed; logs(invocation_id='{found.invocation_id or found.directory}') for the cause."
+
+
+TOOL = ToolSpec(function=verify_run, step="9", title="Validate a run")

@@ -1,0 +1,99 @@
+"""The endpoint is asked once before a launch; what it says decides."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from quantgate.errors import BadInput, EndpointError
+from quantgate.gates import endpoint
+
+
+class _Handler(BaseHTTPRequestHandler):
+    answer: tuple[int, bytes] = (200, b"")
+    key = ""
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        type(self).asked.append(self.path)
+        code, body = type(self).answer
+        if type(self).key and self.headers.get("Authorization") != f"Bearer {type(self).key}":
+            code, body = 401, b""
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[_Handler], str]]:
+    handler = type("Handler", (_Handler,), {"asked": []})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield handler, f"http://127.0.0.1:{http.server_port}/v1/chat/completions"
+    http.shutdown()
+    http.server_close()
+
+
+def _config(url: str, model: str = "m", key: str = "SOME_KEY") -> dict[str, Any]:
+    return {
+        "deployment": {"type": "none"},
+        "target": {"api_endpoint": {"url": url, "model_id": model, "api_key_name": key}},
+    }
+
+
+def test_a_served_model_passes(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (200, json.dumps({"data": [{"id": "m"}, {"id": "n"}]}).encode())
+    served = endpoint.probe(_config(url), {})
+    assert served is not None
+    assert served.models == ("m", "n")
+    assert handler.asked == ["/v1/models"]
+
+
+def test_another_model_is_refused_with_the_served_names(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (200, json.dumps({"data": [{"id": "served-name"}]}).encode())
+    with pytest.raises(EndpointError, match="served-name"):
+        endpoint.probe(_config(url), {})
+
+
+def test_the_key_goes_by_its_name_and_a_refused_one_is_not_shown(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (200, json.dumps({"data": [{"id": "m"}]}).encode())
+    handler.key = "right"
+    assert endpoint.probe(_config(url), {"SOME_KEY": "right"}) is not None
+    with pytest.raises(EndpointError, match="SOME_KEY") as refusal:
+        endpoint.probe(_config(url), {"SOME_KEY": "wrong-value"})
+    assert "wrong-value" not in str(refusal.value)
+
+
+def test_an_endpoint_without_a_list_of_models_is_not_refused(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (404, b"")
+    served = endpoint.probe(_config(url), {})
+    assert served is not None
+    assert served.models == ()
+    assert "404" in served.note
+
+
+def test_nobody_there_says_so_and_that_nothing_was_launched() -> None:
+    with pytest.raises(EndpointError, match=r"does not answer.*nothing was launched"):
+        endpoint.probe(_config("http://127.0.0.1:9/v1/chat/completions"), {})
+
+
+def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match="not an http url"):
+        endpoint.probe(_config("file:///etc/passwd"), {})
+
+
+def test_a_deployment_of_its_own_is_not_asked() -> None:
+    assert endpoint.probe({"deployment": {"type": "vllm"}}, {}) is None

@@ -1,0 +1,90 @@
+"""The ledger keeps what it was told, across processes and schemas."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from quantgate.errors import StorageError
+from quantgate.gates import ledger
+
+
+def _attempt(
+    invocation_id: str, fingerprint: str = "f" * 64, kind: str = "canary", created: float = 1.0
+) -> ledger.Attempt:
+    return ledger.Attempt(
+        invocation_id=invocation_id,
+        kind=kind,
+        fingerprint=fingerprint,
+        config="/c.yaml",
+        executor="process",
+        output_dir="/out",
+        tasks=("a", "b"),
+        sample_limit=5,
+        created=created,
+    )
+
+
+def test_an_attempt_is_found_by_its_id_and_by_the_beginning_of_it() -> None:
+    written = _attempt("0123456789abcdef")
+    ledger.add_attempt(written)
+    assert ledger.attempt("0123456789abcdef") == written
+    assert ledger.attempt("0123") == written
+    ledger.add_attempt(_attempt("0123ffffffffffff"))
+    assert ledger.attempt("0123") is None
+
+
+def test_an_id_is_data_not_a_pattern() -> None:
+    ledger.add_attempt(_attempt("0123456789abcdef"))
+    assert ledger.attempt("%") is None
+    assert ledger.attempt("' OR 1=1 --") is None
+
+
+def test_the_outcome_of_a_launch_is_added_later() -> None:
+    ledger.add_attempt(_attempt("0123456789abcdef"))
+    ledger.finish_attempt("0123456789abcdef", outcome="launched", run_dir="/out/x")
+    found = ledger.attempt("0123456789abcdef")
+    assert found is not None
+    assert (found.outcome, found.run_dir) == ("launched", "/out/x")
+
+
+def test_attempts_come_newest_first_and_can_be_chosen() -> None:
+    ledger.add_attempt(_attempt("a" * 16, created=1))
+    ledger.add_attempt(_attempt("b" * 16, created=2))
+    ledger.add_attempt(_attempt("c" * 16, kind="full", created=3))
+    ledger.add_attempt(_attempt("d" * 16, fingerprint="0" * 64, created=4))
+    assert [a.invocation_id[0] for a in ledger.attempts()] == ["d", "c", "b", "a"]
+    assert [a.invocation_id[0] for a in ledger.attempts(fingerprint="f" * 64, kind="canary")] == ["b", "a"]
+
+
+def test_a_gate_is_replaced_by_the_next_verdict() -> None:
+    ledger.put_gate(ledger.Gate("f" * 64, "canary", True, (), {"estimate": {"hours": 1}}, "a" * 16))
+    ledger.put_gate(ledger.Gate("f" * 64, "canary", False, ("why",), {}, "b" * 16))
+    gate = ledger.gate("f" * 64, "canary")
+    assert gate is not None
+    assert (gate.passed, gate.reasons, gate.invocation_id) == (False, ("why",), "b" * 16)
+    assert ledger.gate("f" * 64, "dry_run") is None
+
+
+def test_many_writers_at_once_lose_nothing() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: ledger.add_attempt(_attempt(f"{i:016x}")), range(40)))
+    assert len(ledger.attempts(limit=100)) == 40
+
+
+def test_a_ledger_of_a_newer_version_is_refused_not_spoiled() -> None:
+    ledger.add_attempt(_attempt("a" * 16))
+    with sqlite3.connect(ledger.path()) as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(StorageError, match="newer quantgate"):
+        ledger.attempts()
+
+
+def test_a_file_that_is_no_ledger_is_a_clear_error(_own_home: Path) -> None:
+    ledger.path().write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="ledger"):
+        ledger.attempts()

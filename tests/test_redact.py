@@ -1,0 +1,82 @@
+"""What counts as a secret, and that it is masked wherever it may appear."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantgate import redact
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "NGC_API_KEY", "WANDB_API_KEY", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "api-key"]
+)
+def test_a_variable_with_such_a_name_holds_a_secret(name: str) -> None:
+    assert redact.is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["TOKENIZER", "api_key_name", "max_new_tokens", "PATH", "MONKEY", "SSH_AUTH_SOCK"])
+def test_a_variable_with_such_a_name_does_not(name: str) -> None:
+    assert not redact.is_secret_name(name)
+
+
+def test_the_value_of_a_secret_variable_is_masked_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_API_KEY", "plain-looking-value")
+    assert redact.redact("calling with plain-looking-value now") == f"calling with {redact.MASK} now"
+
+
+def test_a_short_value_such_as_dummy_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUMMY_API_KEY", "dummy")
+    assert redact.redact("a dummy key") == "a dummy key"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf_" + "a1B2" * 8,
+        "nvapi-" + "x9-_" * 8,
+        "sk-proj-" + "Z" * 24,
+        "Authorization: Bearer abcdefgh12345678",
+        "https://user:hunter2hunter2@host/path",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END OPENSSH PRIVATE KEY-----",
+        "WANDB_API_KEY=0123456789abcdef0123",
+        "'api_key': 'abcdefghijkl'",
+    ],
+)
+def test_text_with_the_shape_of_a_credential_is_masked(text: str) -> None:
+    masked = redact.redact(text)
+    assert redact.MASK in masked
+    assert "hunter2" not in masked
+    assert masked != text
+
+
+def test_names_of_variables_and_references_stay_readable() -> None:
+    text = "HF_TOKEN: host:HF_TOKEN, api_key: JUDGE, max_tokens=131072"
+    assert redact.redact(text) == text
+
+
+def test_the_filter_masks_message_arguments_and_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "very-secret-value")
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(redact.RedactingFilter())
+    logger = logging.getLogger("test-redaction")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        raise ValueError("very-secret-value")
+    except ValueError:
+        logger.exception("failed with %s", "very-secret-value")
+    logger.removeHandler(handler)
+    assert "very-secret-value" not in stream.getvalue()
+    assert "ValueError" in stream.getvalue()
+
+
+@given(st.text(max_size=200))
+def test_redaction_is_stable(text: str) -> None:
+    once = redact.redact(text)
+    assert redact.redact(once) == once
