@@ -72,7 +72,8 @@ def main() -> None:
     ratio = statistics.median(a / b for a, b in zip(ours, empty, strict=True))
     tools = json.loads(answer)["result"]["tools"]
     print(
-        f"start to tools/list, median of {ROUNDS}: quantgate {statistics.median(ours):.2f} s, empty server {statistics.median(empty):.2f} s"
+        f"start to tools/list, median of {ROUNDS}: "
+        f"quantgate {statistics.median(ours):.2f} s, empty server {statistics.median(empty):.2f} s"
     )
     print(f"ratio, median of pairs: {ratio:.2f}")
     print(f"tools/list: {len(tools)} tools, {tokens(json.dumps(tools))} tokens (cl100k_base)")

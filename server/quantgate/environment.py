@@ -158,9 +158,7 @@ def _recipe_needs() -> dict[str, str]:
     needed: dict[str, str] = {}
     for recipe in recipes.load_recipes().values():
         for need in recipe.needs:
-            needed[need.name] = (
-                f"{needed[need.name]}, {recipe.name}" if need.name in needed else f"recipe {recipe.name}"
-            )
+            needed[need] = f"{needed[need]}, {recipe.name}" if need in needed else f"recipe {recipe.name}"
     return needed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 
 import anyio
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 
@@ -40,10 +41,15 @@ class _TableTool(Tool):
             result = await anyio.to_thread.run_sync(lambda: spec.function(**call), abandon_on_cancel=True)
         except QuantgateError as error:
             raise ToolError(redact.redact(str(error))) from None
+        except Exception as error:
+            # The text of an unforeseen exception stays in the log, where it is redacted.
+            raise UnexpectedToolError(
+                f"{self.name} failed with an unexpected {type(error).__name__}; the server's log has the details"
+            ) from error
         clean = redact.redact_value(result.model_dump(mode="json"))
         if not convert_result:
             return clean
-        text = TextContent(type="text", text=calling.json.dumps(clean))
+        text = TextContent(type="text", text=json.dumps(clean))
         return CallToolResult(content=[text], structured_content=clean)
 
 

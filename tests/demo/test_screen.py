@@ -154,7 +154,7 @@ def test_an_invalid_run_shows_no_score() -> None:
 
 def test_the_last_panel_says_score_error_samples_and_subset() -> None:
     screen, out = _screen()
-    screen.final(Fields(RESULTS["verify_run"]), "gemma-3-270m-Q4_K_M.gguf", "/demo/eval_results/x", 200)
+    screen.final(Fields(RESULTS["verify_run"]), "gemma.gguf", "at most 128 tokens", "/demo/eval_results/x", 200)
     shown = " ".join(out.getvalue().replace("│", " ").split())
     for fact in (
         "0.0833 ± 0.0576",

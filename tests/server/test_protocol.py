@@ -111,7 +111,10 @@ def _served(env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def _say(process: subprocess.Popen[str], *messages: dict[str, Any]) -> None:

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..redact import redact
 from . import tables
 from .config_json import text_field, whole_field
 
 CONFIG = "config.json"
 LEGACY = "hf_quant_config.json"
 MODELOPT = "modelopt"
+MAX_NAME = 60
+"""Longest method or algorithm, in characters: names come from the checkpoint."""
 _EXCLUSIONS = (
     "ignore",
     "exclude_modules",
@@ -89,12 +92,12 @@ def from_legacy(data: Mapping[str, Any]) -> Recorded | None:
 
 def normal(algorithm: str) -> str:
     """An algorithm's name in ModelOpt's own spelling."""
-    upper = algorithm.strip().upper()
+    upper = algorithm.strip().upper()[:MAX_NAME]
     return tables.methods().aliases.get(upper, upper)
 
 
 def _read(file: str, where: str, block: dict[str, Any], producer: object) -> Recorded:
-    method = text_field(block, "quant_method").lower()
+    method = text_field(block, "quant_method").lower()[:MAX_NAME]
     if method.startswith(MODELOPT) or (not method and (file == LEGACY or "quant_algo" in block)):
         return _modelopt(file, where, block, producer)
     return _foreign(file, where, block, method)
@@ -142,7 +145,7 @@ def _foreign(file: str, where: str, block: dict[str, Any], method: str) -> Recor
         evidence.append(Evidence(file, f"{where}.config_groups", short(block.get("config_groups"))))
     elif method == "bitsandbytes":
         four = block.get("load_in_4bit") is True
-        algorithm = text_field(block, "bnb_4bit_quant_type").upper() or "FP4" if four else "INT8"
+        algorithm = normal(text_field(block, "bnb_4bit_quant_type")) or "FP4" if four else "INT8"
         bits = 4 if four else 8
     elif isinstance(size := block.get("weight_block_size"), list) and size:
         group = size[0] if isinstance(size[0], int) else group
@@ -198,7 +201,7 @@ def _group_scheme(group: dict[str, Any]) -> tuple[str, int, int]:
 
 def _kv_cache(value: object) -> str:
     if isinstance(value, str):
-        return value.strip().upper()
+        return value.strip().upper()[:MAX_NAME]
     if not isinstance(value, dict):
         return ""
     bits, kind = whole_field(value, "num_bits"), value.get("type")
@@ -239,4 +242,6 @@ def short(value: object) -> str:
         text = json.dumps(value, ensure_ascii=True)
     except RecursionError:
         return "(nested too deeply to quote)"
+    # Masked before it is cut: half a secret would not be recognised.
+    text = redact(text)
     return text if len(text) <= 300 else text[:297] + "..."

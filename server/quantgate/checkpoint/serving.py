@@ -121,8 +121,8 @@ def _gpu_warnings(record: QuantizationRecord, gpu: tables.Gpu | None, what: str)
     four = any("NVFP4" in f for f in formats)
     if four and not gpu.fp4 and record.activation_bits in {0, 4}:
         found.append(
-            f"sm_{gpu.sm} has no FP4 units: {what} is served weight-only (W4A16), so the quantization of activations is not "
-            "measured; take a Blackwell GPU or report it as W4A16"
+            f"sm_{gpu.sm} has no FP4 units: {what} is served weight-only (W4A16), so the quantization of activations "
+            "is not measured; take a Blackwell GPU or report it as W4A16"
         )
     if any(f.startswith(("FP8", "MXFP8")) for f in formats) and not gpu.fp8:
         found.append(f"sm_{gpu.sm} has no FP8 units: FP8 weights are served weight-only or not at all")

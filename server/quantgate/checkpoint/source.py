@@ -11,7 +11,7 @@ from typing import Literal
 from ..errors import CheckpointError
 
 _HANDLE = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*\Z", re.ASCII)
-_REMOTE = re.compile(r"(?P<host>[\w.@\-]+):(?P<path>/.*)\Z", re.ASCII | re.DOTALL)
+_REMOTE = re.compile(r"(?P<host>[\w.@\-]+):(?P<path>/(?!/).*)\Z", re.ASCII | re.DOTALL)
 _ITERATION = re.compile(r"iter_\d+\Z", re.ASCII)
 _GGUF_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z", re.ASCII | re.IGNORECASE)
 MAX_NAMED = 10
@@ -63,6 +63,9 @@ def resolve_model(model: str) -> ModelSource:
         raise CheckpointError(
             "No model was named", fix="give a checkpoint directory, a .gguf file or a hub handle `org/name`"
         )
+    path = _expanded(given)
+    if _exists(path):
+        return _on_disk(given, path)
     remote = _REMOTE.match(given)
     if remote:
         raise CheckpointError(
@@ -70,9 +73,6 @@ def resolve_model(model: str) -> ModelSource:
             where=given,
             fix="mount or copy the checkpoint's config.json and safetensors here and give that path",
         )
-    path = _expanded(given)
-    if _exists(path):
-        return _on_disk(given, path)
     if "://" in given:
         raise CheckpointError("A URL is not a model", where=given, fix="give the hub handle `org/name` or a local path")
     if _HANDLE.match(given) and not given.startswith((".", "~")):

@@ -79,6 +79,7 @@ class Conversation:
         self._screen = screen
         self._setting = setting
         self._started = time.monotonic()
+        self._cut_share = 0.0
 
     async def hold(self) -> bool:
         """Hold the conversation to its end.
@@ -190,6 +191,7 @@ class Conversation:
         invocation = canary.text("invocation_id")
         say = ("8.2", "I wait for the canary. The first one also installs the harness.")
         judged = await self._watch(invocation, CANARY_WAIT_SECONDS, say)
+        self._cut_share = judged.inner("gate").inner("estimate").number("truncated_share") or 0.0
         if not judged.inner("gate").flag("passed"):
             await self._show_logs(invocation)
             raise Refused("The canary did not pass its gate, so there is no run", where=invocation)
@@ -234,7 +236,11 @@ class Conversation:
         verification = await self._ask(
             "9", "Finished is not yet valid. I check the run before I report it.", "verify_run", run=run
         )
-        self._screen.final(verification, self._setting.checkpoint.name, directory, time.monotonic() - self._started)
+        answers = f"at most {self._setting.max_tokens} tokens"
+        if self._cut_share:
+            answers += f"; {self._cut_share:.0%} of the canary's were cut off there"
+        seconds = time.monotonic() - self._started
+        self._screen.final(verification, self._setting.checkpoint.name, answers, directory, seconds)
         return verification.text("verdict") == "valid"
 
 

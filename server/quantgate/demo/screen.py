@@ -99,8 +99,8 @@ class Screen:
         """A live view of a run's progress."""
         return Watch(self)
 
-    def final(self, verification: Fields, model: str, run_directory: str, seconds: float) -> None:
-        """The closing panel: score, samples, standard error, verdict."""
+    def final(self, verification: Fields, model: str, answers: str, run_directory: str, seconds: float) -> None:
+        """The closing panel: score, samples, standard error, verdict, and how the answers were limited."""
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
@@ -110,6 +110,7 @@ class Screen:
         tasks = verification.rows("tasks")
         scored, expected = (sum(t.count(name) for t in tasks) for name in ("samples_scored", "samples_expected"))
         table.add_row("Samples", Text(f"{scored} scored of {expected} expected"))
+        table.add_row("Answers", Text(answers))
         table.add_row("Verdict", Text(subset_line(verification)))
         table.add_row("Run", Text(self._short(run_directory)))
         table.add_row("Time", Text(f"{seconds:.0f} s, from the first question to the score"))

@@ -1,4 +1,4 @@
-"""`path=value` as an agent gives it: one line, typed as YAML reads it, and nothing that could break out of its place."""
+"""`path=value` as an agent gives it: one line, typed as YAML reads it, and nothing that could break out of it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Assignment:
 def parse(text: str) -> Assignment:
     """Read one `path=value`.
 
-    Numbers, true, false, null, quoted text, `[lists]` and `{mappings}` are typed as in YAML; everything else is text as it
-    stands, so that `lit:a #b` or `12:00:00` need no quotes.
+    Numbers, true, false, null, quoted text, `[lists]` and `{mappings}` are typed as in YAML; everything else is text
+    as it stands, so that `lit:a #b` or `12:00:00` need no quotes.
 
     Raises:
         BadInput: No `=`, a malformed path, a line break or control character, a value that is no YAML, or a variable's

@@ -10,12 +10,12 @@ from .document import ConfigDocument
 
 
 def executor(document: ConfigDocument) -> str:
-    """`execution.type` as written, else the name in the defaults list ("slurm/default" is "slurm"); "local" otherwise."""
+    """`execution.type` as written, else the name in the defaults list ("slurm/default": "slurm"), else "local"."""
     return _choice(document, "execution") or "local"
 
 
 def deployment(document: ConfigDocument) -> str:
-    """`deployment.type` as written, else the name in the defaults list; "none" otherwise."""
+    """`deployment.type` as written, else the name in the defaults list, else "none"."""
     return _choice(document, "deployment") or "none"
 
 

@@ -6,8 +6,6 @@ The same is done here with the package's folder given as a file path.
 
 from __future__ import annotations
 
-import contextvars
-import os
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,16 +16,13 @@ from typing import Any
 from .. import credentials, redact
 from ..errors import BadInput, ConfigError
 from ..launcher import package
-from . import expansion, paths
+from . import expansion, paths, resolve
 from .document import ConfigDocument
-from .paths import Segment
 
 MISSING = "???"
-MAX_RESOLVED_DEPTH = 100
 
 # Hydra keeps its state in a process-wide singleton.
 _LOCK = threading.Lock()
-_environment: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("environment", default=os.environ)
 
 
 @dataclass(frozen=True)
@@ -88,12 +83,12 @@ def compose_document(document: ConfigDocument, overrides: Sequence[str] = ()) ->
         if override.startswith("-") or "\n" in override:
             raise BadInput(f"{override[:80]!r} is not an override", fix="write it as key=value, on one line")
     _check_before(document)
-    token = _environment.set(credentials.environment(document.path))
+    token = resolve.environment.set(credentials.environment(document.path))
     try:
         with _LOCK:
             config, derived = _hydra_compose(document, overrides)
     finally:
-        _environment.reset(token)
+        resolve.environment.reset(token)
     return Composed(
         config=config,
         executor=str(paths.dig(config, "execution", "type") or ""),
@@ -129,7 +124,7 @@ def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    _register_resolvers()
+    resolve.register_resolvers()
     path = document.path.resolve()
     packaged = str(package.resource("configs")).replace("\\", "\\\\").replace("'", "\\'")
     GlobalHydra.instance().clear()
@@ -155,65 +150,7 @@ def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[
             fix="write the values out; no evaluation needs that much",
         )
     derived: list[str] = []
-    return _Resolver(document, derived).mapping(composed, raw, ()), derived
-
-
-class _Resolver:
-    """Resolves leaf by leaf, so that one `???` does not hide the rest of the config."""
-
-    def __init__(self, document: ConfigDocument, derived: list[str]) -> None:
-        self._document = document
-        self._derived = derived
-
-    def mapping(self, node: Any, raw: Any, at: tuple[Segment, ...]) -> dict[str, Any]:
-        return {str(key): self._value(node, key, child, (*at, str(key))) for key, child in raw.items()}
-
-    def _value(self, node: Any, key: Any, raw: Any, at: tuple[Segment, ...]) -> Any:
-        from omegaconf import DictConfig, ListConfig, OmegaConf
-
-        if isinstance(raw, str):
-            if "${" not in raw:
-                return raw
-            value = self._interpolation(node, key, raw, at)
-            if isinstance(value, DictConfig | ListConfig):
-                if len(at) > MAX_RESOLVED_DEPTH:
-                    raise self._error("it refers to a section that contains it", at)
-                return self._container(value, OmegaConf.to_container(value, resolve=False), at)
-            return value
-        return self._container(node[key], raw, at) if isinstance(raw, dict | list) else raw
-
-    def _container(self, node: Any, raw: Any, at: tuple[Segment, ...]) -> Any:
-        if isinstance(raw, dict):
-            return self.mapping(node, raw, at)
-        if isinstance(raw, list):
-            return [self._value(node, index, child, (*at, index)) for index, child in enumerate(raw)]
-        return raw
-
-    def _interpolation(self, node: Any, key: Any, raw: str, at: tuple[Segment, ...]) -> Any:
-        from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
-
-        try:
-            return node[key]
-        except InterpolationToMissingValueError:
-            self._derived.append(paths.join(at))
-            return raw
-        except (OmegaConfBaseException, ValueError, TypeError, KeyError) as error:
-            raise self._error(_first_line(error), at) from None
-        except RecursionError:
-            raise self._error("it refers to itself", at) from None
-
-    def _error(self, why: str, at: tuple[Segment, ...]) -> ConfigError:
-        dotted = paths.join(at)
-        return ConfigError(
-            f"The interpolation at {dotted} cannot be resolved: {why}",
-            where=f"{self._document.path}:{self._document.line_of(dotted)}",
-            fix="correct the ${...}, set the environment variable it names, or write the value out",
-        )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return redact.redact(lines[0][:200]) if lines else type(error).__name__
+    return resolve.Resolver(document, derived).mapping(composed, raw, ()), derived
 
 
 def _composition_error(error: Exception, document: ConfigDocument) -> ConfigError:
@@ -225,35 +162,6 @@ def _composition_error(error: Exception, document: ConfigDocument) -> ConfigErro
         fix="check the `defaults` list against NEL's packaged groups (execution: local, slurm/default, lepton/default; "
         "deployment: none, vllm, vllm_ray, sglang, nim, trtllm, generic)",
     )
-
-
-def _register_resolvers() -> None:
-    from omegaconf import OmegaConf
-
-    # NEL's package registers `select_not_null` when it is imported, which does not happen in this process.
-    if not OmegaConf.has_resolver("select_not_null"):
-        OmegaConf.register_new_resolver("select_not_null", _select_not_null, use_cache=False)
-    # NEL's command line loads `.env` before it composes: `oc.env` sees the same variables here.
-    OmegaConf.register_new_resolver("oc.env", _env, use_cache=False, replace=True)
-
-
-def _select_not_null(key: str, default: str, *, _root_: Any) -> Any:
-    from omegaconf import OmegaConf
-
-    value = OmegaConf.select(_root_, key, default=None, throw_on_resolution_failure=False)
-    return default if value is None else value
-
-
-_NO_DEFAULT = object()
-
-
-def _env(name: str, default: Any = _NO_DEFAULT) -> Any:
-    value = _environment.get().get(name)
-    if value is not None:
-        return value
-    if default is _NO_DEFAULT:
-        raise KeyError(f"the environment variable {name!r} is not set")
-    return None if default is None else str(default)
 
 
 def _tasks(config: dict[str, Any], document: ConfigDocument) -> tuple[ConfiguredTask, ...]:

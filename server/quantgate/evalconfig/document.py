@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, StorageError
-from . import paths
+from . import bounds, paths
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_LINES = 20_000
-MAX_DEPTH = 64
-MAX_ALIASES = 500
-MAX_EXPANDED_NODES = 100_000
-"""Most values that the file may stand for once every alias is written out."""
 
 
 class ConfigDocument:
@@ -232,55 +228,7 @@ def _compose_nodes(text: str, path: Path) -> MappingNode:
                 where=f"{path}:{root.start_mark.line + 1}",
                 fix="begin with NEL's sections: defaults, execution, deployment, evaluation, target",
             )
-        _check_structure(root, path)
+        bounds.check(root, path)
     except (YAMLError, ValueError, RecursionError) as error:
         raise _yaml_error(error, path) from None
     return root
-
-
-def _check_structure(root: MappingNode, path: Path) -> None:
-    """Refuse duplicate keys, keys that are no scalars, deep nesting, and aliases that recur or expand beyond bounds."""
-    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-    aliases = 0
-
-    def refuse(what: str, node: Node, fix: str) -> ConfigError:
-        return ConfigError(what, where=f"{path}:{node.start_mark.line + 1}", fix=fix)
-
-    def size(node: Node, depth: int) -> int:
-        nonlocal aliases
-        if id(node) in open_nodes:
-            raise refuse("An alias contains itself", node, "write the values out")
-        if id(node) in sizes:
-            aliases += 1
-            if aliases > MAX_ALIASES:
-                raise refuse(f"The config has more than {MAX_ALIASES} aliases", node, "write the values out")
-            return sizes[id(node)]
-        if depth > MAX_DEPTH:
-            raise refuse(f"The config is nested deeper than {MAX_DEPTH} levels", node, "flatten it")
-        open_nodes.add(id(node))
-        total = 1
-        if isinstance(node, MappingNode):
-            seen: dict[str, int] = {}
-            for key, value in node.value:
-                if not isinstance(key, ScalarNode):
-                    raise refuse("A key of the config is a list or a mapping", key, "make it a plain word")
-                if key.value in seen:
-                    raise refuse(
-                        f"The key {key.value[:80]!r} stands twice in one mapping (first in line {seen[key.value]})",
-                        key,
-                        "keep one of the two",
-                    )
-                seen[key.value] = key.start_mark.line + 1
-                total += size(value, depth + 1)
-        elif isinstance(node, SequenceNode):
-            total += sum(size(item, depth + 1) for item in node.value)
-        open_nodes.discard(id(node))
-        if total > MAX_EXPANDED_NODES:
-            raise refuse("The config's aliases expand to more values than any config has", node, "write the values out")
-        sizes[id(node)] = total
-        return total
-
-    size(root, 0)

@@ -11,7 +11,7 @@ from ..errors import BadInput
 Segment = str | int
 MAX_SEGMENTS = 40
 
-_PART = re.compile(r'(?:\.|^)(?P<key>[^.\[\]"\s][^.\[\]"\n]*)|\[(?P<index>\d{1,6})\]|\["(?P<quoted>[^"\n]+)"\]')
+_PART = re.compile(r'(?:(?!^)\.|^)(?P<key>[^.\[\]"\s][^.\[\]"\n]*)|\[(?P<index>\d{1,6})\]|\["(?P<quoted>[^"\n]+)"\]')
 _PLAIN_KEY = re.compile(r'[^.\[\]"\s][^.\[\]"\n]*')
 
 
@@ -63,6 +63,13 @@ def walk(value: Any, prefix: tuple[Segment, ...] = ()) -> list[tuple[tuple[Segme
     if isinstance(value, list) and value:
         return [leaf for index, child in enumerate(value) for leaf in walk(child, (*prefix, index))]
     return [(prefix, value)]
+
+
+def has(value: Any, segment: Segment) -> bool:
+    """Whether a container holds a key or a list position."""
+    if isinstance(segment, int):
+        return isinstance(value, list) and segment < len(value)
+    return isinstance(value, Mapping) and segment in value
 
 
 def dig(value: Any, *segments: Segment) -> Any:

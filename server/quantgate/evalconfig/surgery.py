@@ -17,7 +17,7 @@ from .document import ConfigDocument
 from .paths import Segment
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.nodes import CollectionNode, Node
 
 _COMMENT = re.compile(r"(?:^|\s)#")
 _ALIAS = re.compile(r"[ \t]*:?[ \t]*\*[^\s,\]}]+")
@@ -36,7 +36,7 @@ def set_value(document: ConfigDocument, dotted: str, value: Any) -> ConfigDocume
         ConfigError: The place cannot be edited without changing something else.
     """
     segments = paths.parse(dotted)
-    expected = _apply_set(copy.deepcopy(document.plain), segments, value, dotted)
+    expected = _apply_set(_unshared(document.plain), segments, value, dotted)
     return _proven(document, _set_text(document, segments, value), expected, dotted)
 
 
@@ -64,17 +64,24 @@ def unset(document: ConfigDocument, dotted: str) -> ConfigDocument:
         ConfigError: As for `set_value`.
     """
     segments = paths.parse(dotted)
-    expected = copy.deepcopy(document.plain)
+    expected = _unshared(document.plain)
     parent = paths.dig(expected, *segments[:-1])
     last = segments[-1]
-    if isinstance(parent, dict) and last in parent:
-        del parent[last]
-    elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
+    if paths.has(parent, last):
         del parent[last]
     else:
         there = [str(key) for key in parent] if isinstance(parent, dict) else []
         raise UnknownName("key", dotted, there[:10], where=str(document.path))
     return _proven(document, _unset_text(document, segments, parent), expected, dotted)
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which no two places are one object, as aliases are in what YAML loads."""
+    if isinstance(value, dict):
+        return {key: _unshared(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_unshared(child) for child in value]
+    return value
 
 
 def _apply_set(data: Any, segments: Sequence[Segment], value: Any, dotted: str) -> Any:
@@ -160,7 +167,7 @@ def _set_text(document: ConfigDocument, segments: Sequence[Segment], value: Any)
     rest = segments[place.depth :]
     node = place.nodes[-1]
     if not rest:
-        keep_flow = _is_flow(node) and isinstance(value, dict | list) and _is_shallow(value)
+        keep_flow = _is_flow(node) and bool(node.value) and isinstance(value, dict | list) and _is_shallow(value)
         return _replace(document, place, place.depth, value, keep_flow=keep_flow)
     nested = value
     for segment in reversed(rest[1:]):
@@ -178,21 +185,19 @@ def _replace(document: ConfigDocument, place: _Place, depth: int, value: Any, *,
     if depth == 0:
         raise ConfigError("The whole config cannot be replaced", where=str(document.path), fix="set single keys")
     beside = keep_flow or render.fits_inline(value)
-    start, end = node.start_mark.index, _content_end(text, node)
+    start = int(node.start_mark.index)
     if key is None:
         column = _column(place.nodes[depth - 1]) + 2
+        end = _content_end(text, node)
         return text[:start] + (render.inline(value) if beside else render.block(value, column)) + text[end:]
-    after_key = text.index(":", key.end_mark.index) + 1
-    if _is_empty(node):
-        start = end = after_key
-    elif start < key.end_mark.index:
-        alias = _ALIAS.match(text, key.end_mark.index)
-        end = alias.end() if alias else end
-        start = text.index("*", key.end_mark.index) if alias else end
+    after_key: int = text.index(":", int(key.end_mark.index)) + 1
+    end = _value_end(text, key, node)
+    if _is_empty(node) or start < key.end_mark.index:
+        start = end - len(text[after_key:end].lstrip())
     if beside:
         in_place = not _is_block(node) and not _is_block_scalar(text, node) and end > start
         return (text[:start] if in_place else text[:after_key] + " ") + render.inline(value) + text[end:]
-    column = key.start_mark.column + 2
+    column = int(key.start_mark.column) + 2
     lines = "\n" + " " * column + render.block(value, column)
     if _is_block(node) or _is_block_scalar(text, node):
         return text[:after_key] + lines + text[end:]
@@ -212,16 +217,13 @@ def _unset_text(document: ConfigDocument, segments: Sequence[Segment], left: Any
                 "The config's last section cannot be removed", where=str(document.path), fix="delete the file"
             )
         return _set_text(document, segments[:-1], left)
-    begin = key.start_mark.index if key is not None else text.rindex("-", 0, node.start_mark.index)
-    end = text.index(":", key.end_mark.index) + 1 if key is not None and _is_empty(node) else _content_end(text, node)
-    if key is not None and not _is_empty(node) and node.start_mark.index < key.end_mark.index:
-        alias = _ALIAS.match(text, key.end_mark.index)
-        end = alias.end() if alias else end
+    begin = int(key.start_mark.index) if key is not None else text.rindex("-", 0, node.start_mark.index)
+    end = _value_end(text, key, node) if key is not None else _content_end(text, node)
     line_start = text.rfind("\n", 0, begin) + 1
     if text[line_start:begin].strip():
         # The first key of a list item shares its line with the dash: the next key moves up to it.
         following = _next_key(parent, key)
-        return text[:begin] + text[following.start_mark.index :]
+        return text[:begin] + text[int(following.start_mark.index) :]
     line_end = text.find("\n", end)
     return text[:line_start] + (text[line_end + 1 :] if line_end >= 0 else "")
 
@@ -231,30 +233,42 @@ def _next_key(parent: Node, key: Node | None) -> Node:
     return keys[keys.index(key) + 1] if key in keys[:-1] else parent
 
 
+def _collection(node: Node) -> CollectionNode | None:
+    from ruamel.yaml.nodes import CollectionNode
+
+    return node if isinstance(node, CollectionNode) else None
+
+
 def _is_flow(node: Node) -> bool:
-    return node.id in {"mapping", "sequence"} and bool(node.flow_style)
+    collection = _collection(node)
+    return collection is not None and bool(collection.flow_style)
 
 
 def _is_block(node: Node) -> bool:
-    return node.id in {"mapping", "sequence"} and not node.flow_style
+    return _collection(node) is not None and not _is_flow(node)
 
 
 def _is_empty(node: Node) -> bool:
     """A null with no text: its marks stand at the next token, which may be lines away."""
-    return bool(node.id == "scalar" and node.start_mark.index >= node.end_mark.index)
+    return _collection(node) is None and bool(node.start_mark.index >= node.end_mark.index)
 
 
 def _is_block_scalar(text: str, node: Node) -> bool:
-    return node.id == "scalar" and text[node.start_mark.index : node.start_mark.index + 1] in {"|", ">"}
+    start = node.start_mark.index
+    return _collection(node) is None and text[start : start + 1] in {"|", ">"}
 
 
 def _is_shallow(value: Any) -> bool:
     return len(render.inline(value)) <= 160
 
 
+def _is_pair(entry: Any) -> bool:
+    return isinstance(entry, tuple)
+
+
 def _column(node: Node) -> int:
     """Column of a block mapping's keys or of a block sequence's dashes."""
-    first = node.value[0][0] if node.id == "mapping" else node
+    first = node.value[0][0] if _is_pair(node.value[0]) else node
     return int(first.start_mark.column)
 
 
@@ -262,21 +276,25 @@ def _content_end(text: str, node: Node) -> int:
     """Where a node's own text ends: before the comments and empty lines that follow it."""
     if _is_block(node) and node.value:
         last = node.value[-1]
-        if node.id == "mapping":
-            key, child = last
-            if _is_empty(child):
-                return text.index(":", key.end_mark.index) + 1
-            if child.start_mark.index < key.end_mark.index:
-                alias = _ALIAS.match(text, key.end_mark.index)
-                return alias.end() if alias else int(key.end_mark.index)
-            return _content_end(text, child)
+        if _is_pair(last):
+            return _value_end(text, *last)
         if last.start_mark.index < node.start_mark.index:
             return len(text[: node.end_mark.index].rstrip())
         return _content_end(text, last)
-    start, end = node.start_mark.index, node.end_mark.index
+    start, end = int(node.start_mark.index), int(node.end_mark.index)
     if _is_empty(node):
         return len(text[:start].rstrip())
-    return start + len(text[start:end].rstrip()) if _is_block_scalar(text, node) else int(end)
+    return start + len(text[start:end].rstrip()) if _is_block_scalar(text, node) else end
+
+
+def _value_end(text: str, key: Node, value: Node) -> int:
+    """Where the value of a key ends; an alias has the marks of its anchor, so its own text is looked at."""
+    if _is_empty(value):
+        return text.index(":", key.end_mark.index) + 1
+    if value.start_mark.index < key.end_mark.index:
+        alias = _ALIAS.match(text, key.end_mark.index)
+        return alias.end() if alias else int(key.end_mark.index)
+    return _content_end(text, value)
 
 
 def _insert_lines(text: str, after: int, lines: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from ..benchmarks import catalogue, recipes
 from ..errors import BadInput, UnknownName
 from ..results import verify
+from ..runs.invocation import FINAL, invocation_state
 from ..runs.rundir import RunDir, TaskDir
-from ..runs.invocation import FINAL, LIVE, invocation_state
 from ..runs.status import TaskStatus, task_status
 from . import ledger, lookup, plan
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import QuantgateError
 
+GENERATOR = "generate_invocation_id"
 EXECUTORS_WITH_IDS = ("local", "slurm", "lepton")
 
 
@@ -35,12 +36,10 @@ def _use_invocation_id(invocation_id: str) -> None:
     def given() -> str:
         return invocation_id
 
-    execdb.generate_invocation_id = given
-    process_executor.generate_invocation_id = given
-    for name in EXECUTORS_WITH_IDS:
-        module = importlib.import_module(f"nemo_evaluator_launcher.executors.{name}.executor")
-        if hasattr(module, "generate_invocation_id"):
-            module.generate_invocation_id = given
+    executors = [importlib.import_module(f"nemo_evaluator_launcher.executors.{n}.executor") for n in EXECUTORS_WITH_IDS]
+    for module in (execdb, process_executor, *executors):
+        if hasattr(module, GENERATOR):
+            setattr(module, GENERATOR, given)
 
 
 def _repair_local_dry_run() -> None:

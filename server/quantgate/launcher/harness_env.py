@@ -193,7 +193,7 @@ def _command(argv: list[str], wheel: HarnessWheel, log: TextIO) -> None:
         )
     raise HarnessError(
         f"Installing {wheel.harness} failed: {last[:300]}",
-        fix="check the network and pip's index settings; the whole output is in the task's install.log (`logs` with source install)",
+        fix="check the network and pip's index settings; the task's install.log has the whole output (logs, source install)",
     )
 
 
@@ -201,7 +201,7 @@ def _command(argv: list[str], wheel: HarnessWheel, log: TextIO) -> None:
 def _terminable() -> Iterator[None]:
     """Turn SIGTERM into an exception, so that an interrupted installation is cleaned up."""
 
-    def stop(signum: int, frame: object) -> None:
+    def stop(signum: int, frame: object) -> None:  # noqa: ARG001 - the shape of a signal handler
         raise KeyboardInterrupt
 
     try:

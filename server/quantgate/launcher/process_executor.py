@@ -81,7 +81,7 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
         return invocation_id
 
     @staticmethod
-    def get_status(id: str) -> list[ExecutionStatus]:  # noqa: A002 - NEL's own parameter name
+    def get_status(id: str) -> list[ExecutionStatus]:
         """NEL's view of a job or invocation, from its stage files; `runs/` has the full truth."""
         database = ExecutionDB()
         jobs = database.get_jobs(id) if "." not in id else {id: database.get_job(id)}
@@ -160,7 +160,7 @@ def _off_container(cfg: DictConfig, artifacts: Path) -> DictConfig:
         return value
 
     plain = OmegaConf.to_container(cfg, resolve=True)
-    return OmegaConf.create(moved(plain))
+    return DictConfig(moved(plain))
 
 
 def _value(name: str, declaration: Any) -> str:

@@ -121,7 +121,7 @@ class _Runner:
         self.current: subprocess.Popen[bytes] | None = None
         self.stopping = False
 
-    def stop(self, signum: int, frame: object) -> None:
+    def stop(self, signum: int, frame: object) -> None:  # noqa: ARG002 - the shape of a signal handler
         self.stopping = True
         if self.current is not None and self.current.poll() is None:
             with contextlib.suppress(ProcessLookupError):

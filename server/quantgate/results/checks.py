@@ -14,6 +14,7 @@ from ..runs.sanitise import one_line
 from ..runs.scan import ScanReport
 from ..runs.stages import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from ..runs.status import TaskStatus
+from .expectation import Expectation
 from .metrics_file import ResponseStats
 from .results_yml import ReportedResults, ReportedScore
 from .run_config import RunConfig
@@ -27,47 +28,6 @@ FEWEST_TO_COMPARE = 3
 """Fewer equal answers than this happen by chance."""
 
 Breaks = Literal["incomplete", "invalid"]
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """What one task of a run should have done.
-
-    Attributes:
-        harness: As in NEL's catalogue; it chooses the reader of the per-sample files.
-        samples: Questions in the full set; None when not known.
-        limit: The subset that was asked for; None for the full set.
-        repeats: Answers per question.
-        metric: The metric's name in results.yml; empty when not known.
-        minimum: The metric's lowest possible value.
-        maximum: Its highest.
-        higher_is_better: Its direction.
-    """
-
-    harness: str
-    samples: int | None
-    limit: int | None
-    repeats: int = 1
-    metric: str = ""
-    minimum: float = 0.0
-    maximum: float = 1.0
-    higher_is_better: bool = True
-
-    @property
-    def questions(self) -> int | None:
-        """Questions to be answered: the full set, or the subset when that is smaller; None when not known."""
-        known = [n for n in (self.samples, self.limit) if n is not None]
-        return min(known) if known else None
-
-    @property
-    def answers(self) -> int | None:
-        """Questions times repeats; None when not known."""
-        return None if self.questions is None else self.questions * max(1, self.repeats)
-
-    @property
-    def is_subset(self) -> bool:
-        """Whether a limit left questions out."""
-        return self.limit is not None and (self.samples is None or self.limit < self.samples)
 
 
 @dataclass(frozen=True)
@@ -112,6 +72,9 @@ def metric_reported(results: ReportedResults | None, reported: ReportedScore | N
     name, metric = "metric_reported", expectation.metric
     if results is None:
         return Check(name, False, "no readable results.yml", "incomplete")
+    if not metric:
+        detail = one_line(f"which metric counts is not known; there are: {results.names()}", 300)
+        return Check(name, False, detail, "incomplete")
     if reported is None:
         return Check(
             name, False, one_line(f"{metric} is missing or ambiguous; there are: {results.names()}", 300), "invalid"

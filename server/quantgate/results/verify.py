@@ -12,7 +12,8 @@ from ..runs.rundir import RunDir, TaskDir
 from ..runs.scan import scan
 from ..runs.status import task_status
 from . import checks as c
-from .checks import Check, Expectation
+from .checks import Check
+from .expectation import Expectation
 from .metrics_file import ResponseStats, read_response_stats
 from .results_yml import ReportedResults, ReportedScore, read_results
 from .run_config import RunConfig, read_run_config

@@ -9,6 +9,7 @@ from .status import State, TaskStatus
 LIVE: frozenset[State] = frozenset({"pending", "running", "resuming"})
 FINAL: frozenset[State] = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
 
+_ACTIVE: tuple[State, ...] = ("resuming", "running")
 _WORST_FIRST: tuple[State, ...] = ("failed", "interrupted", "cancelled", "unreachable", "unknown", "succeeded")
 
 
@@ -20,9 +21,9 @@ def invocation_state(tasks: Sequence[TaskStatus]) -> State:
     states = {task.state for task in tasks}
     if not states:
         return "pending"
-    for live in ("resuming", "running"):
+    for live in _ACTIVE:
         if live in states:
-            return live  # type: ignore[return-value]
+            return live
     if "pending" in states:
         return "pending" if states == {"pending"} else "running"
     return next(state for state in _WORST_FIRST if state in states)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 CHUNK_BYTES = 1 << 20
 PIECE_BYTES = 64 * 1024
+WINDOW_BYTES = 8 * 1024
+"""How much of a longer line is looked at around a literal."""
 OVERLAP_BYTES = 512
 """How much two pieces of one long line share, so that what the cut divides is seen whole."""
 
@@ -41,9 +46,28 @@ class Block:
             for start in range(0, max(1, len(line) - OVERLAP_BYTES), PIECE_BYTES - OVERLAP_BYTES):
                 yield Piece(self.first_line + offset, line[start : start + PIECE_BYTES])
 
-    def anchors(self, candidates: Sequence[bytes]) -> bool:
-        """Whether any of the lower-case literals occurs."""
-        return any(c in self.folded for c in candidates)
+    def find(self, anchors: Mapping[bytes, T]) -> Iterator[tuple[Piece, set[T]]]:
+        """The lines that hold lower-case literals, in order, with what these stand for; of a long line what is around them.
+
+        Searching the block for each literal is many times faster than asking every line for all of them.
+        """
+        found: dict[tuple[int, int], set[T]] = {}
+        for anchor, meaning in anchors.items():
+            at = self.folded.find(anchor)
+            while at >= 0:
+                end = self.folded.find(b"\n", at)
+                end = len(self.folded) if end < 0 else end
+                start = self.folded.rfind(b"\n", 0, at) + 1
+                if end - start > WINDOW_BYTES:
+                    start, end = max(start, at - WINDOW_BYTES // 2), min(end, at + WINDOW_BYTES // 2)
+                found.setdefault((start, end), set()).add(meaning)
+                at = self.folded.find(
+                    anchor, max(end - OVERLAP_BYTES, at + 1) if end - at == WINDOW_BYTES // 2 else end
+                )
+        line, seen = self.first_line, 0
+        for (start, end), meanings in sorted(found.items()):
+            line, seen = line + self.raw.count(b"\n", seen, start), start
+            yield Piece(line, self.raw[start:end]), meanings
 
 
 def read_blocks(path: Path, limit: int) -> Iterator[Block]:

@@ -155,12 +155,18 @@ def _classes(table: SignatureTable, tally: _Tally) -> list[ScanClass]:
 def _scan_file(log: LogFile, table: SignatureTable, tally: _Tally) -> None:
     label, reader = _label(log), TracebackReader()
     tally.last_line.clear()
+    order = [s for s in table.signatures if s.name != TRACEBACK]
+    anchors = {a: i for i, s in enumerate(order) for a in s.anchors}
     for block in read_blocks(log.path, log.size):
-        if reader.inside or block.anchors([_START]):
+        if reader.inside or _START in block.folded:
             _read_tracebacks(block, reader, label, tally)
-        likely = [s for s in table.signatures if s.name != TRACEBACK and block.anchors(s.anchors)]
-        if likely:
-            _match_lines(block, likely, table, label, tally)
+        for piece, indexes in block.find(anchors):
+            text = decode(piece.raw)
+            hits, benign = table.judge(text, [order[i] for i in sorted(indexes)])
+            if benign:
+                tally.benign[benign] += 1
+            for signature in hits:
+                tally.add(signature.name, label, piece.line, _around(text, signature))
 
 
 def _read_tracebacks(block: Block, reader: TracebackReader, label: str, tally: _Tally) -> None:
@@ -169,21 +175,6 @@ def _read_tracebacks(block: Block, reader: TracebackReader, label: str, tally: _
             raised = reader.feed(decode(piece.raw[:_WINDOW]))
             if raised is not None:
                 tally.add(TRACEBACK, label, piece.line, str(raised))
-
-
-def _match_lines(block: Block, likely: list[Signature], table: SignatureTable, label: str, tally: _Tally) -> None:
-    anchors = [a for s in likely for a in s.anchors]
-    for piece in block.pieces():
-        folded = piece.raw.lower()
-        if not any(a in folded for a in anchors):
-            continue
-        text = decode(piece.raw)
-        hits, benign = table.judge(text)
-        if benign:
-            tally.benign[benign] += 1
-        for signature in hits:
-            if signature.name != TRACEBACK:
-                tally.add(signature.name, label, piece.line, _around(text, signature))
 
 
 def _around(text: str, signature: Signature) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,23 +93,27 @@ class SignatureTable:
     signatures: tuple[Signature, ...]
     benign: tuple[Benign, ...]
 
-    def judge(self, line: str) -> tuple[list[Signature], str]:
-        """The signatures of one decoded line, and the benign pattern that took a match away (empty when none did)."""
-        hits = self._hits(line)
+    def judge(self, line: str, among: Sequence[Signature] | None = None) -> tuple[list[Signature], str]:
+        """The signatures of one decoded line, and the benign pattern that took a match away (empty when none did).
+
+        Args:
+            line: The line.
+            among: The signatures whose anchors it holds; None to look for them here.
+        """
+        if among is None:
+            folded = line.lower().encode("utf-8", "replace")
+            among = [s for s in self.signatures if any(a in folded for a in s.anchors)]
+        hits = [s for s in among if s.pattern.search(line)]
         if not hits:
             return [], ""
         for benign in self.benign:
             if benign.phrase:
                 rest = benign.pattern.sub("", line)
-                if rest != line and not (hits := self._hits(rest)):
+                if rest != line and not (hits := [s for s in hits if s.pattern.search(rest)]):
                     return [], benign.name
             elif benign.pattern.search(line):
                 return [], benign.name
         return hits, ""
-
-    def _hits(self, line: str) -> list[Signature]:
-        folded = line.lower().encode("utf-8", "replace")
-        return [s for s in self.signatures if any(a in folded for a in s.anchors) and s.pattern.search(line)]
 
 
 @lru_cache(maxsize=1)

@@ -87,7 +87,10 @@ def _next_step(view: judging.View, path: str) -> str:
         return f"status(invocation_ids=['{invocation}'], wait_seconds=30) until the canary is judged."
     if view.gate.passed:
         return f"run(config={path!r}): the full run; tell the user the estimate first and ask if they did not ask for the run."
-    return f"logs(invocation_id='{invocation}') for the cause, mend it with edit_config, dry_run, then canary(config={path!r}, again=true)."
+    return (
+        f"logs(invocation_id='{invocation}') for the cause, mend it with edit_config, dry_run, "
+        f"then canary(config={path!r}, again=true)."
+    )
 
 
 def _warnings(launch: launching.Launch, view: judging.View) -> list[str]:

@@ -7,14 +7,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..checkpoint import model_facts, recommend, serving
-from ..checkpoint.quantization import QuantizationRecord, detect, read_config
-from ..checkpoint.source import resolve_model
+from ..checkpoint import recommend, serving
+from ..checkpoint.inspection import inspect_model
+from ..checkpoint.quantization import QuantizationRecord
 from ..redact import redact, redact_value
 from .spec import ToolResult, ToolSpec
 
 MAX_MODULES = 30
 MAX_EVIDENCE = 20
+MAX_FORMATS = 40
 
 
 class _Row(BaseModel):
@@ -85,47 +86,48 @@ def detect_quantization(
     """
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
-    source = resolve_model(model)
-    record = detect(source)
-    if record.gguf is not None:
-        facts = model_facts.from_gguf(record.gguf, record.missing_shards)
-    else:
-        facts = model_facts.from_config(read_config(source), source.path, record.missing_shards)
+    inspected = inspect_model(model)
+    record = inspected.record
     advice = serving.advise(record, wanted, gpu)
     excluded = list(record.excluded_modules)
     warnings = [*advice.warnings, *_warnings(record)]
     return Quantization(
         quantized=record.quantized,
         known=record.known,
-        method=record.method,
-        algorithm=record.algorithm,
-        kv_cache_algorithm=record.kv_cache_algorithm,
+        method=redact(record.method),
+        algorithm=redact(record.algorithm),
+        kv_cache_algorithm=redact(record.kv_cache_algorithm),
         group_size=record.group_size,
         bits=record.bits,
         excluded_modules=[redact(name[:200]) for name in excluded[:MAX_MODULES]],
-        layers=dict(record.layers),
+        layers={redact(k): n for k, n in list(record.layers.items())[:MAX_FORMATS]},
         producer=redact(record.producer),
         evidence=[
             EvidenceRow(file=e.file, field=e.field, value=redact(e.value)) for e in record.evidence[:MAX_EVIDENCE]
         ],
         conflicts=redact_value(list(record.conflicts)),
-        serving=ServingAdvice(
-            flags=list(advice.flags),
-            env_vars=dict(advice.env_vars),
-            supported=advice.supported,
-            reason=advice.reason,
-            served_by=list(advice.served_by),
-        ),
-        benchmarks=[
-            BenchmarkRow(
-                recipe=r.recipe, task=r.task, sensitivity=r.sensitivity, because=r.because, suitable=r.suitable
-            )
-            for r in recommend.recommend(facts, record)
-        ],
+        serving=_serving(advice),
+        benchmarks=[_benchmark(row) for row in recommend.recommend(inspected.facts, record)],
         baseline_note=recommend.baseline_note(record),
         omitted=max(0, len(excluded) - MAX_MODULES),
         warnings=redact_value(warnings),
         next_step=_next_step(record, advice.supported, model),
+    )
+
+
+def _serving(advice: serving.Advice) -> ServingAdvice:
+    return ServingAdvice(
+        flags=list(advice.flags),
+        env_vars=dict(advice.env_vars),
+        supported=advice.supported,
+        reason=redact(advice.reason),
+        served_by=list(advice.served_by),
+    )
+
+
+def _benchmark(row: recommend.Recommendation) -> BenchmarkRow:
+    return BenchmarkRow(
+        recipe=row.recipe, task=row.task, sensitivity=row.sensitivity, because=row.because, suitable=row.suitable
     )
 
 

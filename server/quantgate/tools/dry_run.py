@@ -36,7 +36,8 @@ class DryRunResult(ToolResult):
 
 def dry_run(config: Annotated[str, Field(description="Path of the launcher config.")]) -> DryRunResult:
     """Run check_config and then NEL's own dry run of a config; the first of the two gates before a full run. Use it when
-    check_config is clean and again after every change. It launches nothing and leaves no file. Example: dry_run(config="eval.yaml")."""
+    check_config is clean and again after every change. It launches nothing and leaves no file.
+    Example: dry_run(config="eval.yaml")."""
     outcome = launching.dry_run(config)
     path = str(outcome.plan.path)
     executor = outcome.plan.composed.executor

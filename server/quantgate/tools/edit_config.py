@@ -52,7 +52,7 @@ class EditedConfig(ToolResult):
 def edit_config(
     config: Annotated[str, Field(description="Path of the launcher config.")],
     model: Annotated[str, Field(description="Checkpoint directory, .gguf file, hub handle, or host:/path.")] = "",
-    set: Annotated[list[str], Field(description="path=value, such as execution.account=team.")] = [],  # noqa: A002, B006
+    set: Annotated[list[str], Field(description="path=value, such as execution.account=team.")] = [],  # noqa: B006
     unset: Annotated[list[str], Field(description="Paths to remove.")] = [],  # noqa: B006
     add_tasks: Annotated[list[str], Field(description="Recipe names or task ids.")] = [],  # noqa: B006
     remove_tasks: Annotated[list[str], Field(description="Task names, or name.index.")] = [],  # noqa: B006
@@ -63,9 +63,9 @@ def edit_config(
 ) -> EditedConfig:
     """Change a launcher config: model, tasks, single values. Comments and order stay; all changes are written or none.
 
-    Use it for every change, instead of editing the file; without changes it lists what is missing and wrong. A bare recipe
-    name means the recipe, harness.task the catalogue. With `deployment: none`, `model` declares the checkpoint behind the
-    endpoint. Not for a new config: that is `build_config`.
+    Use it for every change, instead of editing the file; without changes it lists what is missing and wrong. A bare
+    recipe name means the recipe, harness.task the catalogue. With `deployment: none`, `model` declares the checkpoint
+    behind the endpoint. Not for a new config: that is `build_config`.
     Example: edit_config(config="eval.yaml", model="/models/X-NVFP4", add_tasks=["mmlu_pro"],
     set=["evaluation.nemo_evaluator_config.config.params.parallelism=16"])
     """

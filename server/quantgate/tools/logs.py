@@ -51,7 +51,7 @@ def logs(
     files = select(run.directory, task=task, source=source, file=file)
     entries = [read_tail(f, lines, before) for f in files[:MAX_FILES]]
     return LogsResult(
-        next_step=f"Mend the cause with edit_config, or logs(invocation_id='{invocation_id}', file=…, before=…) for the lines above.",
+        next_step=f"Mend the cause with edit_config; logs(invocation_id='{invocation_id}', file=…, before=…) shows what is above.",
         entries=[
             Entry(task=e.task, file=e.file, text=e.text, bytes_total=e.bytes_total, next_before=e.next_before)
             for e in entries

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..checkpoint import model_facts, serving
+from ..checkpoint import serving
 from ..checkpoint.card import safe_card
-from ..checkpoint.fit import fit
+from ..checkpoint.fit import Fit, fit
+from ..checkpoint.inspection import inspect_model
 from ..checkpoint.model_facts import ModelFacts
-from ..checkpoint.quantization import QuantizationRecord, detect, read_config
-from ..checkpoint.source import ModelSource, resolve_model
+from ..checkpoint.quantization import QuantizationRecord
+from ..checkpoint.source import ModelSource
+from ..checkpoint.tables import Gpu
 from ..redact import redact
 from .spec import ToolResult, ToolSpec
 
@@ -87,20 +89,12 @@ def read_model_config(
     Example: read_model_config(model="/models/Qwen3-8B", gpu_memory_gb=80, gpus=8, gpu_arch="H100")
     """
     gpu = serving.find_gpu(gpu_arch)
-    source = resolve_model(model)
-    record = detect(source)
-    if record.gguf is not None:
-        facts = model_facts.from_gguf(record.gguf, record.missing_shards)
-    else:
-        facts = model_facts.from_config(read_config(source), source.path, _missing_weights(record))
+    inspected = inspect_model(model)
+    source, record, facts = inspected.source, inspected.record, inspected.facts
     quotes, cut, card_error = safe_card(source.path)
     layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
     warnings = [card_error] if card_error else []
-    if record.quantized:
-        warnings += serving.advise(record, "vllm", gpu).warnings
-    warnings += [f"{len(record.conflicts)} conflicts between record, tensors and name: see detect_quantization"] * bool(
-        record.conflicts
-    )
+    warnings += _warnings(record, gpu)
     return ModelConfig(
         kind=source.kind,
         path=str(source.gguf or source.path),
@@ -116,15 +110,8 @@ def read_model_config(
         reasoning=facts.reasoning,
         tool_calling=facts.tool_calling,
         generation_defaults=dict(facts.generation_defaults),
-        serving_flags=[
-            FlagRow(flag=f.flag, value=f.value, because=redact(f.because)) for f in serving.serving_flags(facts, record)
-        ],
-        fit=FitRow(
-            tensor_parallel=layout.tensor_parallel,
-            data_parallel=layout.data_parallel,
-            weights_gib_per_gpu=layout.weights_gib_per_gpu,
-            because=layout.because,
-        ),
+        serving_flags=[_flag(f) for f in serving.serving_flags(facts, record)],
+        fit=_fit(layout),
         card=[CardRow(line=q.line, quote=q.quote, key=q.key) for q in quotes],
         missing_files=list(facts.missing_files[:MAX_MISSING]),
         omitted=cut + max(0, len(facts.missing_files) - MAX_MISSING),
@@ -133,10 +120,24 @@ def read_model_config(
     )
 
 
-def _missing_weights(record: QuantizationRecord) -> tuple[str, ...]:
-    if record.missing_shards or record.weights_bytes or record.pickles:
-        return record.missing_shards
-    return ("weights (*.safetensors)",)
+def _flag(flag: serving.Flag) -> FlagRow:
+    return FlagRow(flag=flag.flag, value=flag.value, because=redact(flag.because))
+
+
+def _fit(layout: Fit) -> FitRow:
+    return FitRow(
+        tensor_parallel=layout.tensor_parallel,
+        data_parallel=layout.data_parallel,
+        weights_gib_per_gpu=layout.weights_gib_per_gpu,
+        because=layout.because,
+    )
+
+
+def _warnings(record: QuantizationRecord, gpu: Gpu | None) -> list[str]:
+    found = list(serving.advise(record, "vllm", gpu).warnings) if record.quantized else []
+    if record.conflicts:
+        found.append(f"{len(record.conflicts)} conflicts between record, tensors and name: see detect_quantization")
+    return found
 
 
 def _next_step(model: str, source: ModelSource, facts: ModelFacts, has_card: bool) -> str:

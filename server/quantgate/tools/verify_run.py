@@ -104,7 +104,8 @@ def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
         of = verification.subset
         subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
         return f"Report each score with its metric, scale, standard error and number of samples{subset}."
-    return f"Do not report a score: say which checks failed; logs(invocation_id='{found.invocation_id or found.directory}') for the cause."
+    named = found.invocation_id or (str(found.directory.path) if found.directory else "")
+    return f"Do not report a score: say which checks failed; logs(invocation_id={named!r}) for the cause."
 
 
 TOOL = ToolSpec(function=verify_run, step="9", title="Validate a run")

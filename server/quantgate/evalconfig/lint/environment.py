@@ -57,7 +57,7 @@ def no_prefix(subject: Subject) -> Iterable[Hit]:
         if value.startswith(PREFIXES) or value == "???" or path in subject.composed.derived_missing:
             continue
         if redact.is_secret_name(name):
-            fix = f"write host:{name}, and put the value into the environment or `.env`; a key that was written here is compromised"
+            fix = f"write host:{name} and keep the value in `.env` or the environment; a key that stood here is compromised"
         else:
             fix = f"write host:{name} to take it from the environment, or lit: before a constant"
         yield Hit(path, f"{path} has none of the prefixes host:, lit:, runtime: (its value is not shown)", fix)

@@ -65,7 +65,8 @@ def harness_without_wheel(subject: Subject) -> Iterable[Hit]:
         if harnesses.wheel_for(task.harness) is None:
             yield Hit(
                 f"evaluation.tasks[{index}].name",
-                f"The process executor cannot run {task.id}: the harness {task.harness} has no wheel, only the container {task.container}",
+                f"The process executor cannot run {task.id}: the harness {task.harness} has no wheel, "
+                f"only the container {task.container}",
                 "set execution.type=local with a container engine, or take a task of a harness with a wheel: "
                 + ", ".join(sorted(harnesses.table())),
             )

@@ -65,7 +65,7 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
     for index, entry in subject.catalogue_tasks.items():
         task = next(t for t in subject.tasks if t.index == index)
         defaults = entry.params.get("extra") or {}
-        # lm-evaluation-harness scores answers by log-probabilities on its completions-only tasks, and asks for a tokenizer.
+        # lm-evaluation-harness scores by log-probabilities on its completions-only tasks, and asks for a tokenizer.
         if entry.endpoint_types != ("completions",) or "tokenizer" not in defaults:
             continue
         asked = task.raw.get("endpoint_type")
@@ -75,7 +75,7 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
             yield Hit(f"evaluation.tasks[{index}].{key}", message, "use the /v1/completions endpoint, or a chat task")
         elif not (task.params.get("extra") or {}).get("tokenizer") and not defaults["tokenizer"]:
             message = f"{entry.id} has no tokenizer: log-probabilities need the evaluated model's own"
-            fix = "set evaluation.nemo_evaluator_config.config.params.extra.tokenizer (and tokenizer_backend: huggingface)"
+            fix = "set params.extra.tokenizer of the evaluation, and tokenizer_backend=huggingface beside it"
             # Some tasks of this kind only generate text; for them the tokenizer is not needed.
             yield Hit(f"evaluation.tasks[{index}].name", message, fix, "warning")
 

@@ -6,11 +6,12 @@ that call ends the process. Started by a .pth file; must not import anything hea
 
 import sys
 from importlib.abc import MetaPathFinder
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
 
 
 class _SkipDownload(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 - the importer's protocol
         if name != "spacy.cli":
             return None
         sys.meta_path.remove(self)
@@ -19,11 +20,12 @@ class _SkipDownload(MetaPathFinder):
             return spec
         execute = spec.loader.exec_module
 
-        def execute_and_patch(module):
+        def execute_and_patch(module: Any) -> None:
             execute(module)
-            module.download = lambda *args, **kwargs: None
+            module.download = lambda *_args, **_kwargs: None
 
-        spec.loader.exec_module = execute_and_patch
+        spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
+
         return spec
 
 

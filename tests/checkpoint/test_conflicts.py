@@ -1,0 +1,127 @@
+"""Wrong-precision checkpoints cannot pass unnoticed (rules D12 and D38)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantgate.checkpoint.quantization import QuantizationRecord, detect
+from quantgate.checkpoint.source import resolve_model
+
+from .made import SAMPLES, checkpoint, safetensors
+
+FP8: dict[str, Any] = {"quant_method": "modelopt", "quant_algo": "FP8"}
+LAYER = "model.layers.0.mlp.up_proj.weight"
+
+
+def read(directory: Path) -> QuantizationRecord:
+    return detect(resolve_model(str(directory)))
+
+
+def one(record: QuantizationRecord, *words: str) -> None:
+    assert any(all(w in c for w in words) for c in record.conflicts), record.conflicts
+
+
+def test_a_record_of_fp8_over_bf16_tensors_is_a_conflict(tmp_path: Path) -> None:
+    record = read(checkpoint(tmp_path, FP8, {LAYER: ("BF16", (4, 4))}))
+    assert record.quantized
+    one(record, "says FP8", "no FP8", "1 layers BF16")
+
+
+def test_quantized_tensors_without_a_record_are_quantized_and_a_conflict(tmp_path: Path) -> None:
+    tensors = {LAYER: ("F8_E4M3", (4, 4)), LAYER + "_scale": ("F32", ())}
+    record = read(checkpoint(tmp_path, None, tensors))
+    assert (record.quantized, record.method, record.algorithm) == (True, "unrecorded", "FP8")
+    one(record, "no quantization is recorded", "1 layers FP8")
+
+
+def test_two_files_that_disagree_are_a_conflict_and_config_json_counts(tmp_path: Path) -> None:
+    legacy = {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "exclude_modules": ["lm_head"]}
+    record = read(checkpoint(tmp_path, FP8, None, legacy))
+    assert record.algorithm == "FP8"
+    one(record, "config.json gives the algorithm 'FP8'", "'NVFP4'")
+    one(record, "KV-cache algorithm 'none'", "'FP8'")
+    one(record, "exclude different modules", "lm_head")
+
+
+def test_the_legacy_file_alone_is_enough(tmp_path: Path) -> None:
+    record = read(checkpoint(tmp_path, None, None, {"quant_algo": "fp8_pb_wo", "kv_cache_quant_algo": "fp8"}))
+    assert (record.method, record.algorithm, record.kv_cache_algorithm) == ("modelopt", "FP8_PB_WO", "FP8")
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "claim"),
+    [
+        ("Model-NVFP4", "bf16_dense", "claims NVFP4"),
+        ("Model_FP8_v2", "bf16_dense", "claims FP8"),
+        ("model-w4a16", "fp8_default", "claims 4 bits"),
+        ("Model-NVFP4", "fp8_default", "claims NVFP4"),
+        ("Model-BF16", "nvfp4_default", "claims 16 bits"),
+    ],
+)
+def test_a_name_that_claims_another_precision_is_a_conflict(tmp_path: Path, name: str, sample: str, claim: str) -> None:
+    shutil.copytree(SAMPLES / sample, tmp_path / name)
+    one(read(tmp_path / name), claim)
+
+
+@pytest.mark.parametrize("name", ["Model-FP8", "Model-BF16-FP8", "Model", "fp8fp8", "Alfp8d"])
+def test_a_name_that_is_right_or_claims_nothing_is_none(tmp_path: Path, name: str) -> None:
+    shutil.copytree(SAMPLES / "fp8_default", tmp_path / name)
+    assert read(tmp_path / name).conflicts == ()
+
+
+def test_a_layer_that_the_record_does_not_exclude_must_be_quantized(tmp_path: Path) -> None:
+    tensors = {
+        LAYER: ("F8_E4M3", (4, 4)),
+        "model.layers.0.mlp.down_proj.weight": ("BF16", (4, 4)),
+        "model.layers.0.self_attn.q_proj.weight": ("BF16", (4, 4)),
+        "lm_head.weight": ("F8_E4M3", (4, 4)),
+    }
+    record = read(checkpoint(tmp_path, FP8 | {"ignore": ["lm_head", "*self_attn*"]}, tensors))
+    one(record, "1 layers are not quantized", "mlp.down_proj")
+    one(record, "1 layers are quantized although", "lm_head")
+    assert not any("self_attn" in c for c in record.conflicts)
+
+
+def test_a_mixed_layer_in_another_format_is_named(tmp_path: Path) -> None:
+    layers = {
+        "model.layers.0.mlp.up_proj": {"quant_algo": "NVFP4"},
+        "model.layers.0.mlp.gate_proj": {"quant_algo": "FP8"},
+    }
+    quantization = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": layers}
+    tensors = {LAYER: ("F8_E4M3", (4, 4)), LAYER.replace("up_proj", "gate_proj"): ("F8_E4M3", (4, 4))}
+    one(read(checkpoint(tmp_path, quantization, tensors)), "up_proj is FP8, not NVFP4")
+
+
+def test_missing_shards_and_tensors_are_named(tmp_path: Path) -> None:
+    checkpoint(tmp_path)
+    safetensors(tmp_path / "model-00001-of-00002.safetensors", {"a.weight": ("BF16", (2, 2))})
+    assert read(tmp_path).missing_shards == ("model-00002-of-00002.safetensors",)
+    weight_map = dict.fromkeys(("a.weight", "b.weight"), "model-00001-of-00002.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    record = read(tmp_path)
+    assert record.missing_shards == ()
+    one(record, "index places tensors", "b.weight")
+
+
+def test_shards_are_summed_through_the_index(tmp_path: Path) -> None:
+    checkpoint(tmp_path)
+    for part in (1, 2):
+        safetensors(tmp_path / f"model-0000{part}-of-00002.safetensors", {f"l{part}.weight": ("BF16", (4, 8))})
+    weight_map = {f"l{part}.weight": f"model-0000{part}-of-00002.safetensors" for part in (1, 2)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    record = read(tmp_path)
+    assert record.parameters == 64
+    assert record.weights_bytes == sum(p.stat().st_size for p in tmp_path.glob("*.safetensors"))
+
+
+def test_kv_scales_without_a_record_are_a_conflict(tmp_path: Path) -> None:
+    tensors = {
+        "model.layers.0.self_attn.k_proj.weight": ("F8_E4M3", (4, 4)),
+        "model.layers.0.self_attn.k_proj.k_scale": ("F32", ()),
+    }
+    one(read(checkpoint(tmp_path, FP8, tensors)), "KV cache", "k_scale")
