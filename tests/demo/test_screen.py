@@ -28,20 +28,31 @@ def _screen(terminal: bool = False) -> tuple[Screen, io.StringIO]:
     ("tool", "facts"),
     [
         ("check_environment", ["Ready: launcher 0.2.6", "Containers: none usable", "gemma-3-270m-Q4_K_M.gguf"]),
-        ("list_tasks", ["12 tasks found", "ifbench.ifbench (chat, recipe ifbench)"]),
-        ("detect_quantization", ["Quantized: gguf Q4_K_M", "95 × Q5_0", "general.file_type = 15"]),
+        ("list_tasks", ["7 tasks found", "ifbench.ifbench (chat, recipe ifbench)"]),
+        ("detect_quantization", ["Quantized: gguf Q4_K_M", "81 × Q5_0", "general.file_type = 15"]),
         ("read_model_config", ["gemma3, 268 M parameters, 253 MB", "Context: 32768 tokens"]),
-        ("build_config", ["Wrote demo/workspaces", "Still to fill in: model_id, tokenizer, params_to_add"]),
-        ("edit_config", ["3 lines added, 1 removed", "Nothing left to fill in", "note C14"]),
-        ("check_config", ["Passed: 14 rules checked"]),
-        ("dry_run", ["Passed: 1 job would run", "3f9a0c11d2e8"]),
-        ("canary", ["Invocation canary-id: running"]),
+        ("build_config", ["Wrote demo/workspaces", "Still to fill in: tokenizer, params_to_add, model_id"]),
+        ("edit_config", [" removed", "Nothing left to fill in", "Warning: ifbench: the recipe, as ifbench.ifbench"]),
+        ("check_config", ["Passed: 27 rules checked"]),
+        ("dry_run", ["Passed: 1 job would run", "3c9c190c5a56"]),
+        ("canary", ["Invocation canary-id: succeeded", "Warning: 100% of the answers were cut off"]),
         ("run", ["Invocation run-id: running", "24 requests planned"]),
-        ("status", ["canary succeeded: 5 of 5 samples", "Gate: passed", "294 requests, 0.21 hours"]),
-        ("logs", ["client_stdout.log: ConnectionError: refused"]),
+        (
+            "status",
+            [
+                "canary succeeded: 5 of 5 samples",
+                "Gate: passed",
+                "294 requests, 0.16 hours for the full benchmark, 100% of the answers cut off",
+            ],
+        ),
+        ("logs", ["client_stdout.log: logger=nemo_evaluator.core.evaluate"]),
         (
             "verify_run",
-            ["valid, subset 24 of 294", "= 0.0833 ± 0.0576 (standard error), scale 0 to 1", "2 of 2 checks"],
+            [
+                "valid, subset 24 of 294",
+                "loose:prompt-level = 0.04167 ± 0.04167 (standard error), scale 0 to 1",
+                "15 of 15 checks",
+            ],
         ),
     ],
 )
@@ -157,10 +168,10 @@ def test_the_last_panel_says_score_error_samples_and_subset() -> None:
     screen.final(Fields(RESULTS["verify_run"]), "gemma.gguf", "at most 128 tokens", "/demo/eval_results/x", 200)
     shown = " ".join(out.getvalue().replace("│", " ").split())
     for fact in (
-        "0.0833 ± 0.0576",
+        "0.04167 ± 0.04167",
         "24 scored of 24 expected",
         "valid, subset 24 of 294",
-        "prompt_level_loose_accuracy",
+        "loose:prompt-level",
     ):
         assert fact in shown
     assert max(len(line) for line in out.getvalue().splitlines()) <= 80

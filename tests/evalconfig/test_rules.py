@@ -41,7 +41,12 @@ BROKEN = [
         "evaluation.nemo_evaluator_config.config.target",
         "sibling",
     ),
-    ("C08", LOCAL.replace("  type: process", "") + "", "", ""),
+    (
+        "C08",
+        LOCAL.replace("  output_dir", "  env_vars: {A: lit:1}\n  output_dir"),
+        "execution.env_vars",
+        "evaluation.env_vars",
+    ),
     (
         "C09",
         LOCAL.replace("DUMMY_API_KEY: lit:dummy", "HF_TOKEN: abcdefghijklmnop\n    DUMMY_API_KEY: lit:dummy"),
@@ -85,14 +90,24 @@ BROKEN = [
         "evaluation.overrides",
         "nemo_evaluator_config",
     ),
-    ("C22", SLURM + "  multiple_instances: true\n", "", ""),
+    (
+        "C22",
+        SLURM.replace("  image:", "  multiple_instances: true\n  image:"),
+        "deployment.multiple_instances",
+        "num_instances",
+    ),
     (
         "C23",
         SLURM.replace("  account:", "  num_nodes: 3\n  num_instances: 2\n  account:"),
         "execution.num_instances",
         "3",
     ),
-    ("C28", LOCAL.replace(TASK, TASK + "      pre_cmd: pip install x\n"), "evaluation.tasks[0].pre_cmd", "TRUST_PRE_CMD"),
+    (
+        "C28",
+        LOCAL.replace(TASK, TASK + "      pre_cmd: pip install x\n"),
+        "evaluation.tasks[0].pre_cmd",
+        "TRUST_PRE_CMD",
+    ),
     ("C34", LOCAL.replace("  tasks:\n" + TASK, "  tasks: []\n"), "evaluation.tasks", "nothing runs"),
     ("C34", LOCAL + "tasks: [{name: ifbench.ifbench}]\n", "tasks", "evaluation.tasks"),
     (
@@ -122,7 +137,9 @@ BROKEN = [
     ("P01", PROCESS.replace("ifbench.ifbench", "nemo_skills.ns_ifbench"), "evaluation.tasks[0].name", "container"),
     (
         "P02",
-        SLURM.replace("execution: slurm/default", "execution: local").replace("  hostname: login.cluster", "  type: process"),
+        SLURM.replace("execution: slurm/default", "execution: local").replace(
+            "  hostname: login.cluster", "  type: process"
+        ),
         "deployment",
         "vllm",
     ),
@@ -134,22 +151,8 @@ BROKEN = [
         "evaluation.nemo_evaluator_config.config.params.limit_samples",
         "partial",
     ),
-    ("T34", LOGPROB, "evaluation.tasks[0].name", "completions endpoint"),
+    ("T34", LOGPROB, "target.api_endpoint.url", "completions endpoint"),
     ("T34", COMPLETIONS, "evaluation.tasks[0].name", "tokenizer"),
-]
-BROKEN = [row for row in BROKEN if row[2]] + [
-    (
-        "C08",
-        LOCAL.replace("  output_dir", "  env_vars: {A: lit:1}\n  output_dir"),
-        "execution.env_vars",
-        "evaluation.env_vars",
-    ),
-    (
-        "C22",
-        SLURM.replace("  image:", "  multiple_instances: true\n  image:"),
-        "deployment.multiple_instances",
-        "num_instances",
-    ),
 ]
 
 KEPT = [
@@ -164,7 +167,9 @@ KEPT = [
     LOCAL.replace("/tmp/results", "${home}/results") + "home: /data\n",
     LOCAL.replace("lit:dummy", "runtime:KEY_IN_THE_CONTAINER"),
     SLURM.replace('"04:00:00"', "1-00:00:00").replace("  account:", "  num_nodes: 4\n  num_instances: 2\n  account:"),
-    SLURM.replace("  image:", "  command: vllm serve org/m --port 8000\n  image:").replace("/shared/models/m-NVFP4", "null"),
+    SLURM.replace("  image:", "  command: vllm serve org/m --port 8000\n  image:").replace(
+        "/shared/models/m-NVFP4", "null"
+    ),
 ]
 
 
@@ -243,6 +248,14 @@ def test_one_unset_variable_in_two_places_is_one_finding(tmp_path: Path) -> None
     assert _only(_check(tmp_path, text)).path == "evaluation.env_vars.DUMMY_API_KEY"
 
 
+def test_many_log_probability_tasks_on_one_chat_endpoint_are_one_finding(tmp_path: Path) -> None:
+    report = _check(
+        tmp_path, LOGPROB.replace("hellaswag\n", "hellaswag\n    - name: lm-evaluation-harness.winogrande\n")
+    )
+    assert _only(report).path == "target.api_endpoint.url"
+    assert "winogrande" in _only(report).message
+
+
 def test_a_gap_that_others_refer_to_is_one_finding(tmp_path: Path) -> None:
     finding = _only(_check(tmp_path, SLURM.replace("served_model_name: m", "served_model_name: ???")))
     assert (finding.rule, finding.path) == ("C03", "deployment.served_model_name")
@@ -291,7 +304,9 @@ def test_silence_must_be_a_list(tmp_path: Path) -> None:
     assert _only(_check(tmp_path, LOCAL + "quantgate: {silence: T16}\n")).rule == "compose"
 
 
-@pytest.mark.parametrize("file", sorted((shipped.recipes_dir() / "examples").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted((shipped.recipes_dir() / "examples").glob("*.yaml")), ids=lambda file: file.stem
+)
 def test_the_examples_have_no_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "x" * 12)
     assert [finding for finding in check(file).findings if finding.severity == "error"] == []

@@ -110,7 +110,9 @@ def test_a_flow_mapping_stays_one() -> None:
 
 def test_a_null_without_text_is_filled() -> None:
     document = _document("deployment:\n  checkpoint_path: # none\n  port: 8000\n")
-    assert surgery.set_value(document, "deployment.checkpoint_path", "/m").plain["deployment"]["checkpoint_path"] == "/m"
+    assert (
+        surgery.set_value(document, "deployment.checkpoint_path", "/m").plain["deployment"]["checkpoint_path"] == "/m"
+    )
 
 
 def test_a_folded_command_is_replaced_whole() -> None:
@@ -156,7 +158,9 @@ _SCALARS = st.one_of(
     st.integers(-(10**12), 10**12),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30).filter(lambda t: "${" not in t),
-    st.sampled_from(["yes", "off", "null", "~", "12:00:00", "1e-5", "2026-01-01", "a: b", "a #b", "++x=1", "-x", "=", "<<"]),
+    st.sampled_from(
+        ["yes", "off", "null", "~", "12:00:00", "1e-5", "2026-01-01", "a: b", "a #b", "++x=1", "-x", "=", "<<"]
+    ),
 )
 
 
@@ -171,7 +175,9 @@ def test_a_rendered_scalar_is_read_back_alike_by_both_yaml_dialects(value: Any) 
 @given(
     st.recursive(
         _SCALARS,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"\A[a-z_]{1,8}\Z"), inner, max_size=3)
+        ),
         max_leaves=8,
     )
 )

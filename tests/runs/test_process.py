@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quantgate.runs.process import RunnerRecord, alive, read_runner, runner_of
+from quantgate.launcher.runner_record import RunnerRecord, alive, read_runner
+from quantgate.runs.process import runner_of
 
 from .building import empty_task, runner
 

@@ -170,6 +170,7 @@ class Watch:
             return
         of = f" of {expected}" if expected else ""
         line = f"{state}: {done}{of} samples" + (f", {left}" if left and state == "running" else "")
-        if line != self._last:
+        # Not the line itself: the time left changes at every look.
+        if f"{state} {done}" != self._last:
             self._screen.line(line)
-            self._last = line
+            self._last = f"{state} {done}"

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, ConfigError, UnknownName
-from . import paths, render
+from . import marks, paths, render
 from .document import ConfigDocument
 from .paths import Segment
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import CollectionNode, Node
+    from ruamel.yaml.nodes import Node
 
 _COMMENT = re.compile(r"(?:^|\s)#")
-_ALIAS = re.compile(r"[ \t]*:?[ \t]*\*[^\s,\]}]+")
 
 
 def set_value(document: ConfigDocument, dotted: str, value: Any) -> ConfigDocument:
@@ -150,7 +149,9 @@ class _Place:
 
 def _set_text(document: ConfigDocument, segments: Sequence[Segment], value: Any) -> str:
     text, place = document.text, _Place(document, segments)
-    flow = next((i for i, node in enumerate(place.nodes[: place.depth + 1]) if _is_flow(node) and node.value), None)
+    flow = next(
+        (i for i, node in enumerate(place.nodes[: place.depth + 1]) if marks.is_flow(node) and node.value), None
+    )
     if flow is not None and flow < len(segments):
         above = segments[:flow]
         span = text[place.nodes[flow].start_mark.index : place.nodes[flow].end_mark.index]
@@ -167,16 +168,18 @@ def _set_text(document: ConfigDocument, segments: Sequence[Segment], value: Any)
     rest = segments[place.depth :]
     node = place.nodes[-1]
     if not rest:
-        keep_flow = _is_flow(node) and bool(node.value) and isinstance(value, dict | list) and _is_shallow(value)
+        keep_flow = marks.is_flow(node) and bool(node.value) and isinstance(value, dict | list) and _is_shallow(value)
         return _replace(document, place, place.depth, value, keep_flow=keep_flow)
     nested = value
     for segment in reversed(rest[1:]):
         nested = [nested] if isinstance(segment, int) else {segment: nested}
-    if not _is_block(node):
+    if not marks.is_block(node):
         return _replace(document, place, place.depth, [nested] if isinstance(rest[0], int) else {rest[0]: nested})
     content = [nested] if isinstance(rest[0], int) else {rest[0]: nested}
-    column = _column(node)
-    return _insert_lines(text, _content_end(text, node), " " * column + render.block(content, column))
+    column = marks.column(node)
+    # A new section goes below what the file ends with, comments included.
+    after = len(text.rstrip()) if place.depth == 0 else marks.content_end(text, node)
+    return marks.insert_lines(text, after, " " * column + render.block(content, column))
 
 
 def _replace(document: ConfigDocument, place: _Place, depth: int, value: Any, *, keep_flow: bool = False) -> str:
@@ -187,19 +190,19 @@ def _replace(document: ConfigDocument, place: _Place, depth: int, value: Any, *,
     beside = keep_flow or render.fits_inline(value)
     start = int(node.start_mark.index)
     if key is None:
-        column = _column(place.nodes[depth - 1]) + 2
-        end = _content_end(text, node)
+        column = marks.column(place.nodes[depth - 1]) + 2
+        end = marks.content_end(text, node)
         return text[:start] + (render.inline(value) if beside else render.block(value, column)) + text[end:]
     after_key: int = text.index(":", int(key.end_mark.index)) + 1
-    end = _value_end(text, key, node)
-    if _is_empty(node) or start < key.end_mark.index:
+    end = marks.value_end(text, key, node)
+    if marks.is_empty(node) or start < key.end_mark.index:
         start = end - len(text[after_key:end].lstrip())
     if beside:
-        in_place = not _is_block(node) and not _is_block_scalar(text, node) and end > start
+        in_place = not marks.is_block(node) and not marks.is_block_scalar(text, node) and end > start
         return (text[:start] if in_place else text[:after_key] + " ") + render.inline(value) + text[end:]
     column = int(key.start_mark.column) + 2
     lines = "\n" + " " * column + render.block(value, column)
-    if _is_block(node) or _is_block_scalar(text, node):
+    if marks.is_block(node) or marks.is_block_scalar(text, node):
         return text[:after_key] + lines + text[end:]
     # What follows the old value on its line is its comment: it stays beside the key.
     line_end = text.find("\n", end)
@@ -211,14 +214,14 @@ def _unset_text(document: ConfigDocument, segments: Sequence[Segment], left: Any
     text, place = document.text, _Place(document, segments)
     above = place.depth - 1
     parent, node, key = place.nodes[above], place.nodes[-1], place.keys[-1]
-    if not left or not _is_block(parent) or any(_is_flow(n) for n in place.nodes[:-1]):
+    if not left or not marks.is_block(parent) or any(marks.is_flow(n) for n in place.nodes[:-1]):
         if above == 0:
             raise ConfigError(
                 "The config's last section cannot be removed", where=str(document.path), fix="delete the file"
             )
         return _set_text(document, segments[:-1], left)
     begin = int(key.start_mark.index) if key is not None else text.rindex("-", 0, node.start_mark.index)
-    end = _value_end(text, key, node) if key is not None else _content_end(text, node)
+    end = marks.value_end(text, key, node) if key is not None else marks.content_end(text, node)
     line_start = text.rfind("\n", 0, begin) + 1
     if text[line_start:begin].strip():
         # The first key of a list item shares its line with the dash: the next key moves up to it.
@@ -233,72 +236,5 @@ def _next_key(parent: Node, key: Node | None) -> Node:
     return keys[keys.index(key) + 1] if key in keys[:-1] else parent
 
 
-def _collection(node: Node) -> CollectionNode | None:
-    from ruamel.yaml.nodes import CollectionNode
-
-    return node if isinstance(node, CollectionNode) else None
-
-
-def _is_flow(node: Node) -> bool:
-    collection = _collection(node)
-    return collection is not None and bool(collection.flow_style)
-
-
-def _is_block(node: Node) -> bool:
-    return _collection(node) is not None and not _is_flow(node)
-
-
-def _is_empty(node: Node) -> bool:
-    """A null with no text: its marks stand at the next token, which may be lines away."""
-    return _collection(node) is None and bool(node.start_mark.index >= node.end_mark.index)
-
-
-def _is_block_scalar(text: str, node: Node) -> bool:
-    start = node.start_mark.index
-    return _collection(node) is None and text[start : start + 1] in {"|", ">"}
-
-
 def _is_shallow(value: Any) -> bool:
     return len(render.inline(value)) <= 160
-
-
-def _is_pair(entry: Any) -> bool:
-    return isinstance(entry, tuple)
-
-
-def _column(node: Node) -> int:
-    """Column of a block mapping's keys or of a block sequence's dashes."""
-    first = node.value[0][0] if _is_pair(node.value[0]) else node
-    return int(first.start_mark.column)
-
-
-def _content_end(text: str, node: Node) -> int:
-    """Where a node's own text ends: before the comments and empty lines that follow it."""
-    if _is_block(node) and node.value:
-        last = node.value[-1]
-        if _is_pair(last):
-            return _value_end(text, *last)
-        if last.start_mark.index < node.start_mark.index:
-            return len(text[: node.end_mark.index].rstrip())
-        return _content_end(text, last)
-    start, end = int(node.start_mark.index), int(node.end_mark.index)
-    if _is_empty(node):
-        return len(text[:start].rstrip())
-    return start + len(text[start:end].rstrip()) if _is_block_scalar(text, node) else end
-
-
-def _value_end(text: str, key: Node, value: Node) -> int:
-    """Where the value of a key ends; an alias has the marks of its anchor, so its own text is looked at."""
-    if _is_empty(value):
-        return text.index(":", key.end_mark.index) + 1
-    if value.start_mark.index < key.end_mark.index:
-        alias = _ALIAS.match(text, key.end_mark.index)
-        return alias.end() if alias else int(key.end_mark.index)
-    return _content_end(text, value)
-
-
-def _insert_lines(text: str, after: int, lines: str) -> str:
-    line_end = text.find("\n", after)
-    if line_end < 0:
-        return text + "\n" + lines + "\n"
-    return text[: line_end + 1] + lines + "\n" + text[line_end + 1 :]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import socket
 from pathlib import Path
 
-from .process_runner import RUNNER, boot_id
+from .runner_record import RUNNER_FILE, alive, read_runner
 
 STOP_SECONDS = 10.0
 """Between SIGTERM and SIGKILL; the harness writes its interrupted marker in this time."""
@@ -26,29 +24,27 @@ def stop(invocation: Path) -> bool:
     """
     import psutil
 
-    try:
-        record = json.loads((invocation / RUNNER).read_text(encoding="utf-8"))
-        process = psutil.Process(int(record["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    record = read_runner(invocation / RUNNER_FILE)
+    if record is None:
         return True
+    lives = alive(record)
+    if not lives:
+        return lives is False
+    _mark_cancelled(invocation)
+    try:
+        runner = psutil.Process(record.pid)
+        family = [runner, *runner.children(recursive=True)]
     except psutil.NoSuchProcess:
         return True
-    if record.get("host") != socket.gethostname():
-        return False
-    # A process id is used again after a while; the start time and the boot tell ours from a stranger's.
-    if record.get("boot_id") != boot_id() or abs(process.create_time() - float(record["create_time"])) > 1.0:
-        return True
-    _mark_cancelled(invocation)
-    family = [process, *process.children(recursive=True)]
-    _signal_group(int(record["pgid"]), signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-    if alive:
-        _signal_group(int(record["pgid"]), signal.SIGKILL)
-        for survivor in alive:
+    _signal_group(record.pgid, signal.SIGTERM)
+    _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+    if left:
+        _signal_group(record.pgid, signal.SIGKILL)
+        for survivor in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 survivor.kill()
-        _, alive = psutil.wait_procs(alive, timeout=2.0)
-    return not alive
+        _, left = psutil.wait_procs(left, timeout=2.0)
+    return not left
 
 
 def _mark_cancelled(invocation: Path) -> None:

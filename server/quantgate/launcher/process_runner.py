@@ -12,21 +12,20 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from .. import redact
 from ..errors import QuantgateError
 from . import harness_env
 from .harnesses import require_wheel
+from .runner_record import RUNNER_FILE, RunnerRecord, own_record, write_runner
 
 PLAN = "plan.json"
-RUNNER = "runner.json"
 INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
 TASK_VARIABLE = "QUANTGATE_TASK_{index}_"
 """Prefix under which a task's declared variables travel in the runner's environment; they are on no disk."""
@@ -53,20 +52,6 @@ class PlannedTask:
     variables: list[str]
 
 
-def boot_id() -> str:
-    """An id of this machine's last boot; empty where the system has none."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ""
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that a reader sees the old content or the new, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    temporary.replace(path)
-
-
 def read_plan(invocation: Path) -> list[PlannedTask]:
     """The tasks of an invocation as they were planned."""
     rows = json.loads((invocation / PLAN).read_text(encoding="utf-8"))["tasks"]
@@ -75,20 +60,8 @@ def read_plan(invocation: Path) -> list[PlannedTask]:
 
 def write_plan(invocation: Path, invocation_id: str, tasks: list[PlannedTask]) -> None:
     """Write the plan that `main` reads."""
-    write_json(invocation / PLAN, {"invocation_id": invocation_id, "tasks": [asdict(t) for t in tasks]})
-
-
-def _record() -> dict[str, Any]:
-    import psutil
-
-    process = psutil.Process()
-    return {
-        "pid": process.pid,
-        "pgid": os.getpgid(0),
-        "create_time": process.create_time(),
-        "boot_id": boot_id(),
-        "host": socket.gethostname(),
-    }
+    plan = {"invocation_id": invocation_id, "tasks": [asdict(t) for t in tasks]}
+    (invocation / PLAN).write_text(json.dumps(plan, indent=1), encoding="utf-8")
 
 
 def _now() -> str:
@@ -127,14 +100,14 @@ class _Runner:
             with contextlib.suppress(ProcessLookupError):
                 self.current.send_signal(signal.SIGTERM)
 
-    def run(self, task: PlannedTask, record: dict[str, Any]) -> None:
+    def run(self, task: PlannedTask, record: RunnerRecord) -> None:
         directory = Path(task.directory)
         logs, artifacts, work = directory / "logs", directory / "artifacts", directory / "work"
         for folder in (logs, artifacts, work):
             folder.mkdir(parents=True, exist_ok=True)
-        for stage in ("pre-start", "running", "exit"):
+        for stage in ("pre-start", "running", "exit", "cancelled"):
             (logs / f"stage.{stage}").unlink(missing_ok=True)
-        write_json(logs / RUNNER, record)
+        write_runner(logs / RUNNER_FILE, record)
         with (logs / "stdout.log").open("a", encoding="utf-8") as out:
             _stage(logs, "pre-start")
             code = INTERRUPTED_CODE if self.stopping else self._evaluate(task, logs, work, out)
@@ -174,8 +147,8 @@ def main(invocation: Path) -> None:
     runner = _Runner()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, runner.stop)
-    record = _record()
-    write_json(invocation / RUNNER, record)
+    record = own_record()
+    write_runner(invocation / RUNNER_FILE, record)
     for task in read_plan(invocation):
         runner.run(task, record)
 

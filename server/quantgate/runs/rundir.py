@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import BadInput
-
-RUNNER_FILE = "runner.json"
+from ..launcher.runner_record import RUNNER_FILE
 
 _INVOCATION = re.compile(r"(\d{8}_\d{6})(?:_\d{6})?-([0-9a-f]{8,32})")
 _TASK = re.compile(r"(.+)\.(\d{1,6})")

@@ -59,25 +59,38 @@ def limit_in_config(subject: Subject) -> Iterable[Hit]:
 
 
 def log_probability(subject: Subject) -> Iterable[Hit]:
-    """A log-probability task on a chat endpoint, or without a tokenizer."""
+    """Log-probability tasks on a chat endpoint, or without a tokenizer: one finding for each of the two causes."""
     url = subject.at("target", "api_endpoint", "url") if subject.composed.deployment == "none" else ""
     on_chat = isinstance(url, str) and urlsplit(url).path.rstrip("/").endswith("/chat/completions")
-    for index, entry in subject.catalogue_tasks.items():
-        task = next(t for t in subject.tasks if t.index == index)
-        defaults = entry.params.get("extra") or {}
+    scored: list[str] = []
+    untokenized: list[int] = []
+    for task in subject.tasks:
+        entry = subject.catalogue_tasks.get(task.index)
         # lm-evaluation-harness scores by log-probabilities on its completions-only tasks, and asks for a tokenizer.
-        if entry.endpoint_types != ("completions",) or "tokenizer" not in defaults:
+        if (
+            entry is None
+            or entry.endpoint_types != ("completions",)
+            or "tokenizer" not in entry.params.get("extra", {})
+        ):
             continue
-        asked = task.raw.get("endpoint_type")
-        if on_chat or asked == "chat":
-            key = "endpoint_type" if asked == "chat" else "name"
-            message = f"{entry.id} needs a completions endpoint, and the config sends it to a chat endpoint"
-            yield Hit(f"evaluation.tasks[{index}].{key}", message, "use the /v1/completions endpoint, or a chat task")
-        elif not (task.params.get("extra") or {}).get("tokenizer") and not defaults["tokenizer"]:
-            message = f"{entry.id} has no tokenizer: log-probabilities need the evaluated model's own"
-            fix = "set params.extra.tokenizer of the evaluation, and tokenizer_backend=huggingface beside it"
-            # Some tasks of this kind only generate text; for them the tokenizer is not needed.
-            yield Hit(f"evaluation.tasks[{index}].name", message, fix, "warning")
+        if task.raw.get("endpoint_type") == "chat":
+            message = f"{entry.id} needs a completions endpoint, and the config asks for chat"
+            yield Hit(
+                f"evaluation.tasks[{task.index}].endpoint_type", message, "remove endpoint_type, or take a chat task"
+            )
+        elif on_chat:
+            scored.append(entry.id)
+        elif not (task.params.get("extra") or {}).get("tokenizer") and not entry.params["extra"]["tokenizer"]:
+            untokenized.append(task.index)
+    if scored:
+        message = f"The URL is a chat endpoint, and these tasks need a completions endpoint: {', '.join(scored[:5])}"
+        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks")
+    if untokenized:
+        names = ", ".join(subject.catalogue_tasks[index].id for index in untokenized[:5])
+        message = f"No tokenizer is given for {names}: log-probabilities need the evaluated model's own"
+        fix = "set params.extra.tokenizer of the evaluation, and tokenizer_backend=huggingface beside it"
+        # Some tasks of this kind only generate text; for them the tokenizer is not needed.
+        yield Hit(f"evaluation.tasks[{untokenized[0]}].name", message, fix, "warning")
 
 
 RULES = (

@@ -1,0 +1,100 @@
+"""The record by which a process run is told from one whose process is gone: the only evidence that survives a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RUNNER_FILE = "runner.json"
+MAX_RECORD_BYTES = 16 * 1024
+SAME_START_SECONDS = 2.0
+"""Two start times closer than this are one process: the kernel derives them from a boot time that the clock's corrections move."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class RunnerRecord:
+    """What a runner wrote of itself when it started.
+
+    Attributes:
+        pid: Its process id.
+        pgid: Its process group.
+        create_time: Its start, in seconds since the epoch (psutil).
+        boot_id: The kernel's boot id; empty where there is none.
+        host: The machine's host name.
+    """
+
+    pid: int
+    pgid: int
+    create_time: float
+    boot_id: str
+    host: str
+
+
+def own_record() -> RunnerRecord:
+    """The record of the process that calls this."""
+    import psutil
+
+    process = psutil.Process()
+    return RunnerRecord(process.pid, os.getpgid(0), process.create_time(), boot_id(), socket.gethostname())
+
+
+def write_runner(path: Path, record: RunnerRecord) -> None:
+    """Write a record so that a reader sees a whole one or none."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_runner(path: Path) -> RunnerRecord | None:
+    """The record in a runner.json; None when it is absent, half-written or not one."""
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(MAX_RECORD_BYTES))
+        record = RunnerRecord(
+            pid=int(data["pid"]),
+            pgid=int(data.get("pgid", data["pid"])),
+            create_time=float(data["create_time"]),
+            boot_id=str(data.get("boot_id", "")),
+            host=str(data.get("host", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return record if record.pid > 0 else None
+
+
+def boot_id() -> str:
+    """The id of this boot of the kernel; empty where the kernel does not tell."""
+    with contextlib.suppress(OSError):
+        return _BOOT_ID.read_text("ascii").strip()
+    return ""
+
+
+def alive(record: RunnerRecord) -> bool | None:
+    """Whether the recorded process still runs.
+
+    A process id alone proves nothing: ids are used again, and start over after a reboot. Boot and start must agree.
+
+    Returns:
+        None when it cannot be known from here: the record is another machine's, or the process may not be looked at.
+    """
+    import psutil
+
+    if record.host and record.host != socket.gethostname():
+        return None
+    here = boot_id()
+    if here and record.boot_id and here != record.boot_id:
+        return False
+    try:
+        process = psutil.Process(record.pid)
+        same = abs(process.create_time() - record.create_time) <= SAME_START_SECONDS
+        return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return None

@@ -1,0 +1,90 @@
+"""check_config says what is wrong, which images are needed, and what to call next."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from quantgate import shipped
+from quantgate.errors import ConfigError
+from quantgate.tools.check_config import TOOL, check_config
+
+EXAMPLES = shipped.recipes_dir() / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "not-a-real-token")
+
+
+def test_a_clean_config_leads_to_the_dry_run() -> None:
+    answer = check_config(str(EXAMPLES / "ifbench_process.yaml"))
+    assert (answer.ok, answer.findings, answer.images, answer.preflight) == (True, [], [], {})
+    assert answer.rules_checked > 20
+    assert answer.next_step.startswith("dry_run(")
+
+
+def test_the_images_of_a_cluster_config_are_listed_with_their_access() -> None:
+    answer = check_config(str(EXAMPLES / "nvfp4_slurm.yaml"))
+    rows = {row.image: (row.registry, row.access) for row in answer.images}
+    assert rows["nvcr.io/nvidia/eval-factory/nemo-skills:26.03"] == ("nvcr.io", "public")
+    (served,) = [value for image, value in rows.items() if image.startswith("vllm/")]
+    assert served == ("docker.io", "public")
+
+
+def test_a_private_image_and_an_image_file_are_told_apart(tmp_path: Path) -> None:
+    text = (EXAMPLES / "ifbench_process.yaml").read_text().replace("  type: process", "  mode: sequential")
+    tasks = "    - name: a.b\n      container: gitlab.example.org:5050/team/x:1\n    - name: a.c\n      container: /images/x.sqsh\n"
+    path = tmp_path / "eval.yaml"
+    path.write_text(text[: text.index("  tasks:\n")] + "  tasks:\n" + tasks)
+    rows = [(row.registry, row.access) for row in check_config(str(path)).images]
+    assert rows == [("gitlab.example.org:5050", "unknown"), ("", "file")]
+
+
+def test_a_preflight_that_is_not_possible_is_said() -> None:
+    assert "nothing to preflight" in check_config(str(EXAMPLES / "ifbench_process.yaml"), preflight=True).warnings[0]
+    assert "no cluster preflight" in check_config(str(EXAMPLES / "nvfp4_slurm.yaml"), preflight=True).warnings[0]
+
+
+def test_a_finding_has_the_line_and_the_next_step_mends_the_first_error(tmp_path: Path) -> None:
+    text = (EXAMPLES / "ifbench_process.yaml").read_text().replace("- name: ifbench.ifbench", "- name: mmlu_pro")
+    path = tmp_path / "eval.yaml"
+    path.write_text(text)
+    answer = check_config(str(path))
+    (row,) = answer.findings
+    assert (row.rule, answer.ok) == ("C14", False)
+    assert text.splitlines()[row.line - 1].strip() == "- name: mmlu_pro"
+    assert "C14" in answer.next_step
+
+
+def test_silenced_rules_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "eval.yaml"
+    path.write_text((EXAMPLES / "ifbench_process.yaml").read_text() + "\nquantgate:\n  silence: [S06]\n")
+    answer = check_config(str(path))
+    assert answer.silenced == ["S06"]
+    assert "S06" in answer.warnings[0]
+
+
+def test_a_broken_file_is_a_finding_and_an_absent_one_a_refusal(tmp_path: Path) -> None:
+    path = tmp_path / "eval.yaml"
+    path.write_text("a: 1\na: 2\n")
+    answer = check_config(str(path))
+    assert [(row.rule, row.line) for row in answer.findings] == [("compose", 2)]
+    assert "line 2" in answer.next_step
+    with pytest.raises(ConfigError):
+        check_config(str(tmp_path / "none.yaml"))
+
+
+def test_a_warm_check_takes_less_than_a_fifth_of_a_second() -> None:
+    check_config(str(EXAMPLES / "nvfp4_slurm.yaml"))
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        check_config(str(EXAMPLES / "nvfp4_slurm.yaml"))
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.2
+
+
+def test_the_tool_is_read_only() -> None:
+    assert (TOOL.name, TOOL.read_only, TOOL.open_world) == ("check_config", True, False)
+    assert len(TOOL.function.__doc__ or "") < 700

@@ -1,0 +1,72 @@
+"""edit_config answers with the diff, the gaps, the findings and the next call."""
+
+from pathlib import Path
+
+import pytest
+
+from quantgate.errors import BadInput
+from quantgate.tools.edit_config import TOOL, edit_config
+
+CONFIG = """\
+defaults:
+  - execution: local
+  - deployment: none
+  - _self_
+execution:
+  type: process # no container
+  output_dir: /tmp/results
+target:
+  api_endpoint:
+    model_id: ???
+    url: http://127.0.0.1:8080/v1/chat/completions
+    api_key_name: DUMMY_API_KEY
+evaluation:
+  env_vars:
+    DUMMY_API_KEY: lit:dummy
+  tasks: []
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "eval.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_a_gap_is_the_next_step_and_then_the_check(config: Path) -> None:
+    answer = edit_config(str(config), add_tasks=["ifbench"])
+    assert [(row.path, row.who) for row in answer.missing] == [("target.api_endpoint.model_id", "user")]
+    assert [row.rule for row in answer.findings] == ["C03"]
+    assert "target.api_endpoint.model_id" in answer.next_step
+    assert "the recipe, as ifbench.ifbench" in answer.warnings[0]
+    answer = edit_config(str(config), set=["target.api_endpoint.model_id=small"])
+    assert (answer.missing, answer.findings) == ([], [])
+    assert answer.next_step.startswith("check_config(")
+    assert "# no container" in config.read_text()
+
+
+def test_an_error_is_the_next_step_when_nothing_is_missing(config: Path) -> None:
+    answer = edit_config(str(config), set=["target.api_endpoint.model_id=small"])
+    assert [row.rule for row in answer.findings] == ["C34"]
+    assert "C34" in answer.next_step
+
+
+def test_a_refusal_leaves_the_file(config: Path) -> None:
+    with pytest.raises(BadInput):
+        edit_config(str(config), set=["target.api_endpoint.model_id=small", "--rm=1"])
+    assert config.read_text() == CONFIG
+
+
+def test_a_secret_in_the_file_does_not_reach_the_diff(config: Path) -> None:
+    secret = "hf_" + "a1b2c3d4e5f6g7h8i9j0"
+    config.write_text(CONFIG.replace("lit:dummy", f"lit:{secret}"))
+    answer = edit_config(str(config), add_tasks=["ifbench"])
+    assert answer.diff
+    assert secret not in answer.model_dump_json()
+
+
+def test_the_tool_writes_and_says_so() -> None:
+    assert TOOL.name == "edit_config"
+    assert TOOL.read_only is False
+    assert len(TOOL.function.__doc__ or "") < 700
