@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
+from .demo import DEFAULT_CANARY_SAMPLES, DEFAULT_DIRECTORY, DEFAULT_MAX_TOKENS, DEFAULT_SAMPLES
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -25,10 +26,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("tools", help="list the tools with their steps")
     demo = commands.add_parser("demo", help="play a whole evaluation of a small real model on this machine")
-    demo.add_argument("--samples", type=int, default=24, help="samples of the run (default 24)")
-    demo.add_argument("--canary-samples", type=int, default=5, help="samples of the canary (default 5)")
-    demo.add_argument("--max-tokens", type=int, default=128, help="most tokens of one answer (default 128)")
-    demo.add_argument("--home", type=Path, default=None, help="where the demo keeps everything (default ./demo-output)")
+    demo.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, help="samples of the run (default %(default)s)")
+    demo.add_argument(
+        "--canary-samples", type=int, default=DEFAULT_CANARY_SAMPLES, help="samples of the canary (default %(default)s)"
+    )
+    demo.add_argument(
+        "--max-tokens", type=int, default=DEFAULT_MAX_TOKENS, help="most tokens of one answer (default %(default)s)"
+    )
+    demo.add_argument(
+        "--home", type=Path, default=None, help=f"where everything is kept (default ./{DEFAULT_DIRECTORY})"
+    )
     return parser
 
 

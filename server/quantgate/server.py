@@ -15,6 +15,7 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 
 from . import __version__, children, redact
@@ -57,10 +58,16 @@ _BY_NAME = {spec.name: spec for spec in TOOLS}
 
 
 def _as_tool(spec: ToolSpec) -> Tool:
-    plain = Tool.from_function(
-        spec.function,
+    return _TableTool(
+        fn=spec.function,
         name=spec.name,
         title=spec.title,
+        description=" ".join((spec.function.__doc__ or "").split()),
+        parameters=calling.input_schema(spec),
+        # `_TableTool.run` validates arguments and results itself: the SDK's own models would be built for nothing.
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=calling.output_schema(spec)),
+        is_async=False,
+        context_kwarg=None,
         annotations=ToolAnnotations(
             title=spec.title,
             read_only_hint=spec.read_only,
@@ -68,13 +75,7 @@ def _as_tool(spec: ToolSpec) -> Tool:
             idempotent_hint=spec.read_only,
             open_world_hint=spec.open_world,
         ),
-        structured_output=True,
     )
-    metadata = plain.fn_metadata.model_copy(update={"output_schema": calling.output_schema(spec)})
-    fields = {name: getattr(plain, name) for name in Tool.model_fields}
-    description = " ".join((spec.function.__doc__ or "").split())
-    fields.update(parameters=calling.input_schema(spec), fn_metadata=metadata, description=description)
-    return _TableTool(**fields)
 
 
 @contextlib.asynccontextmanager

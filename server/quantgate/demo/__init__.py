@@ -7,7 +7,7 @@ from pathlib import Path
 DEFAULT_DIRECTORY = Path("demo-output")
 DEFAULT_SAMPLES = 24
 DEFAULT_CANARY_SAMPLES = 5
-DEFAULT_MAX_TOKENS = 128
+DEFAULT_MAX_TOKENS = 96
 """The defaults fit five minutes on two busy cores: about 50 tokens per second over all slots."""
 
 

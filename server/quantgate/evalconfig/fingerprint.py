@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,24 @@ def _skipped(path: tuple[str, ...]) -> bool:
     )
 
 
-def fingerprint(config: Mapping[str, Any], *, launcher_version: str, checkpoint_identity: str) -> str:
+def fingerprint(
+    config: Mapping[str, Any], *, launcher_version: str, checkpoint_identity: str, harnesses: Sequence[str] = ()
+) -> str:
     """SHA-256 over everything that a gate's verdict depends on.
 
     Args:
         config: The composed config.
         launcher_version: The installed NEL.
+        harnesses: What runs the tasks without a container (names of harness environments).
         checkpoint_identity: From `checkpoint.identity`, or empty when the checkpoint cannot be read here.
 
     Returns:
         64 hexadecimal digits.
     """
-    content = {"config": _without(config, ()), "launcher": launcher_version, "checkpoint": checkpoint_identity}
+    content = {
+        "config": _without(config, ()),
+        "launcher": launcher_version,
+        "checkpoint": checkpoint_identity,
+        "harnesses": sorted(harnesses),
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -12,7 +12,7 @@ from ..benchmarks import catalogue, recipes
 from ..checkpoint import identity
 from ..errors import Refused
 from ..evalconfig import compose, fingerprint
-from ..launcher import package
+from ..launcher import harness_env, harnesses, package
 
 LAUNCHED_HERE = ("process", "local")
 """Executors whose runs this version launches and watches."""
@@ -96,13 +96,19 @@ def read(config: str) -> Plan:
     path = Path(config).expanduser()
     composed = compose.compose(path)
     checkpoint = _checkpoint(composed)
+    tasks = tuple(_planned(task) for task in composed.tasks)
     mark = fingerprint.fingerprint(
         composed.config,
         launcher_version=package.launcher_version(),
         checkpoint_identity=identity.identity(Path(checkpoint)) if checkpoint else "",
+        harnesses=_harness_environments(tasks) if composed.executor == "process" else (),
     )
-    tasks = tuple(_planned(task) for task in composed.tasks)
     return Plan(path.resolve(), composed, mark, checkpoint, tasks, composed.config)
+
+
+def _harness_environments(tasks: tuple[PlannedTask, ...]) -> tuple[str, ...]:
+    wheels = [harnesses.wheel_for(task.harness) for task in tasks]
+    return tuple({harness_env.key(wheel) for wheel in wheels if wheel is not None})
 
 
 def _checkpoint(composed: compose.Composed) -> str:

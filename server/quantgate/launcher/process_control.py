@@ -7,7 +7,9 @@ import os
 import signal
 from pathlib import Path
 
-from .runner_record import RUNNER_FILE, alive, read_runner
+import psutil
+
+from .runner_record import RUNNER_FILE, SAME_START_SECONDS, RunnerRecord, alive, boot_id, read_runner
 
 STOP_SECONDS = 10.0
 """Between SIGTERM and SIGKILL; the harness writes its interrupted marker in this time."""
@@ -22,20 +24,18 @@ def stop(invocation: Path) -> bool:
     Returns:
         True when nothing of it runs any more; False when it is on another host or could not be ended.
     """
-    import psutil
-
     record = read_runner(invocation / RUNNER_FILE)
     if record is None:
         return True
     lives = alive(record)
-    if not lives:
-        return lives is False
-    _mark_cancelled(invocation)
-    try:
-        runner = psutil.Process(record.pid)
-        family = [runner, *runner.children(recursive=True)]
-    except psutil.NoSuchProcess:
+    if lives is None:
+        return False
+    if not lives and record.boot_id != boot_id():
         return True
+    family = _family(record)
+    if not family:
+        return True
+    _mark_cancelled(invocation)
     _signal_group(record.pgid, signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
     if left:
@@ -51,6 +51,19 @@ def _mark_cancelled(invocation: Path) -> None:
     for logs in invocation.glob("*/logs"):
         if not (logs / "stage.exit").exists():
             (logs / "stage.cancelled").touch()
+
+
+def _family(record: RunnerRecord) -> list[psutil.Process]:
+    """Every process of the runner's group: a runner that was killed alone leaves its harness behind in it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if (
+                os.getpgid(process.pid) == record.pgid
+                and process.create_time() >= record.create_time - SAME_START_SECONDS
+            ):
+                found.append(process)
+    return found
 
 
 def _signal_group(pgid: int, signum: int) -> None:

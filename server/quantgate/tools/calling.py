@@ -32,21 +32,29 @@ def arguments_model(spec: ToolSpec) -> type[BaseModel]:
     return create_model(f"{spec.name}_arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _without_titles(schema: Any) -> Any:
-    """A JSON schema less the titles that pydantic makes of names: they cost tokens and say nothing."""
-    if isinstance(schema, dict):
-        return {k: _without_titles(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+def _compact(schema: Any, *, named: bool = False) -> Any:
+    """A JSON schema less what costs tokens and tells a reader nothing: titles, defaults of results, model docstrings.
+
+    Args:
+        schema: Any part of a schema.
+        named: The keys of this part are names (of properties or definitions), not keywords.
+    """
     if isinstance(schema, list):
-        return [_without_titles(v) for v in schema]
-    return schema
+        return [_compact(v) for v in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if named:
+        return {k: _compact(v) for k, v in schema.items()}
+    dropped = {"title"}
+    if "properties" in schema:
+        dropped |= {"description", "additionalProperties"}
+    return {k: _compact(v, named=k in {"properties", "$defs"}) for k, v in schema.items() if k not in dropped}
 
 
 @cache
 def input_schema(spec: ToolSpec) -> dict[str, Any]:
     """The tool's input schema: plain types with concrete defaults, unknown arguments refused."""
-    schema: dict[str, Any] = _without_titles(arguments_model(spec).model_json_schema())
-    schema.pop("description", None)
-    return schema
+    return {**_compact(arguments_model(spec).model_json_schema()), "additionalProperties": False}
 
 
 @cache
@@ -61,7 +69,10 @@ def result_model(spec: ToolSpec) -> type[ToolResult]:
 @cache
 def output_schema(spec: ToolSpec) -> dict[str, Any]:
     """The tool's output schema."""
-    schema: dict[str, Any] = _without_titles(result_model(spec).model_json_schema(mode="serialization"))
+    schema: dict[str, Any] = _compact(result_model(spec).model_json_schema(mode="serialization"))
+    for row in schema.get("$defs", {}).values():
+        # A row is always whole; saying so for each of its fields would cost a fifth of the list of tools.
+        row.pop("required", None)
     return schema
 
 
