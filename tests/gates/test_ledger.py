@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -84,7 +83,7 @@ def test_a_ledger_of_a_newer_version_is_refused_not_spoiled() -> None:
         ledger.attempts()
 
 
-def test_a_file_that_is_no_ledger_is_a_clear_error(_own_home: Path) -> None:
+def test_a_file_that_is_no_ledger_is_a_clear_error() -> None:
     ledger.path().write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="ledger"):
         ledger.attempts()

@@ -82,7 +82,9 @@ def test_a_checkpoint_goes_from_the_first_question_to_a_validated_score(
     assert score["value"] == pytest.approx(sum(r["follow_all_instructions"] for r in rows) / SAMPLES)
     assert not list(Path("/results").glob("*")) if Path("/results").exists() else True
 
-    changed = server.call("edit_config", config=str(config), set=["evaluation.nemo_evaluator_config.config.params.temperature=0.5"])
+    changed = server.call(
+        "edit_config", config=str(config), set=["evaluation.nemo_evaluator_config.config.params.temperature=0.5"]
+    )
     assert "temperature" in changed["diff"]
     assert "dry run was not made" in server.refusal("run", config=str(config))
 
@@ -146,7 +148,9 @@ def test_an_endpoint_that_is_down_fails_the_canary_with_the_cause_and_launches_n
 ) -> None:
     server = new_server()
     _point_at(server, config, endpoint, tmp_path)
-    server.call("edit_config", config=str(config), set=["target.api_endpoint.url=http://127.0.0.1:9/v1/chat/completions"])
+    server.call(
+        "edit_config", config=str(config), set=["target.api_endpoint.url=http://127.0.0.1:9/v1/chat/completions"]
+    )
     assert server.call("dry_run", config=str(config))["passed"]
     started = time.monotonic()
     refusal = server.refusal("canary", config=str(config))
