@@ -18,7 +18,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 
-from . import __version__, children, redact
+from . import __version__, children, redact, scratch
 from .errors import QuantgateError
 from .tools import TOOLS, ToolSpec, calling
 
@@ -85,6 +85,7 @@ async def _lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
         yield
     finally:
         children.end_all()
+        scratch.remove_all()
 
 
 def build() -> MCPServer[None]:
@@ -107,6 +108,7 @@ def _leave(signum: int, frame: object) -> None:
     """End at once: the SDK skips its clean-up on SIGTERM and hangs on SIGINT while stdin is open."""
     del signum, frame
     children.end_all()
+    scratch.remove_all()
     os._exit(0)
 
 
@@ -117,6 +119,7 @@ def serve() -> None:
     server = build()
     server.run("stdio")
     children.end_all()
+    scratch.remove_all()
     sys.stdout.flush()
     # A call that still waits in a thread would hold the interpreter; its helpers have been ended.
     os._exit(0)

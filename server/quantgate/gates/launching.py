@@ -13,7 +13,6 @@ from ..launcher import door, harnesses
 from ..runs.invocation import LIVE
 from . import endpoint, judging, ledger, lookup, plan
 
-LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval")
 """Harnesses for which limit_samples does nothing (NEL 0.2.6): a canary of theirs would be the full run."""
 MAX_CANARY_SAMPLES = 1000
@@ -54,7 +53,7 @@ def dry_run(config: str) -> DryRun:
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, reasons))
         return DryRun(False, planned, report.findings, "", f"{len(errors)} errors to mend first")
     try:
-        answer = door.dry_run(planned.path, overrides=[], tasks=[], env=planned.environment())
+        answer = door.dry_run(planned.path, planned.environment())
     except QuantgateError as error:
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (str(error),)))
         return DryRun(False, planned, report.findings, "", str(error))
@@ -160,15 +159,16 @@ def _launch(planned: plan.Plan, kind: str, tasks: list[str], limit: int) -> Laun
         fingerprint=planned.fingerprint,
         config=str(planned.path),
         executor=planned.composed.executor,
-        output_dir=str(planned.config["execution"]["output_dir"]),
+        # Absolute from here on: another server may look for it from another working directory.
+        output_dir=str(Path(str(planned.config["execution"]["output_dir"])).expanduser().absolute()),
         tasks=tuple(tasks),
         sample_limit=limit,
         endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
     )
     ledger.add_attempt(attempt)
-    overrides = [f"{LIMIT_KEY}={limit}"] if limit else []
+    request = door.Request(planned.path, Path(attempt.output_dir), attempt.invocation_id, limit, tasks)
     try:
-        door.launch(planned.path, attempt.invocation_id, overrides=overrides, tasks=tasks, env=env)
+        door.launch(request, env)
     except QuantgateError as error:
         # NEL may have started it before it failed: what is on disk decides.
         started = lookup.invocation_dir(attempt)

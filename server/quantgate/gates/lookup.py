@@ -46,8 +46,6 @@ def invocation_dir(attempt: ledger.Attempt) -> Path | None:
     if attempt.run_dir and Path(attempt.run_dir).is_dir():
         return Path(attempt.run_dir)
     output = Path(attempt.output_dir)
-    if not output.is_absolute():
-        output = Path.cwd() / output
     matches = sorted(output.glob(f"*-{attempt.invocation_id}")) if output.is_dir() else []
     return matches[0] if matches else None
 

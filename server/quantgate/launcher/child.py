@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import QuantgateError
 
+LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 GENERATOR = "generate_invocation_id"
 EXECUTORS_WITH_IDS = ("local", "slurm", "lepton")
 
@@ -58,7 +59,12 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from nemo_evaluator_launcher.api.functional import run_eval
     from nemo_evaluator_launcher.api.types import RunConfig
 
-    config = RunConfig.from_hydra(config=request["config"], hydra_overrides=list(request["overrides"]))
+    # A path goes in as a value: as a Hydra override it would need the quoting of Hydra's grammar.
+    config = RunConfig.from_hydra(
+        config=request["config"],
+        hydra_overrides=[f"{LIMIT_KEY}={request['limit']}"] if request["limit"] else [],
+        dict_overrides={"execution": {"output_dir": request["output_dir"]}},
+    )
     invocation_id = run_eval(config, dry_run=dry_run, tasks=list(request["tasks"]) or None)
     return {"invocation_id": invocation_id}
 

@@ -6,21 +6,26 @@ The child has its own process group, a time limit, the secrets in its environmen
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import children, errors, redact
+from .. import children, errors, redact, scratch
 from ..errors import LauncherError
 
 DRY_RUN_SECONDS = 120.0
 LAUNCH_SECONDS = 300.0
 TAIL_LINES = 40
 TAIL_CHARACTERS = 4000
+
+# NEL's own masking leaves the last four characters of a secret.
+_LAST_FOUR = re.compile(r"\*\*\*[^\s\"']{1,4}(?=[\"'\s]|$)")
+# NEL passes its config to the container in base64; nobody reads that.
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{200,}={0,2}")
 
 
 @dataclass(frozen=True)
@@ -43,73 +48,79 @@ def new_invocation_id() -> str:
     return secrets.token_hex(8)
 
 
-def dry_run(config: Path, *, overrides: Sequence[str], tasks: Sequence[str], env: Mapping[str, str]) -> Answer:
+@dataclass(frozen=True)
+class Request:
+    """What NEL is asked to do.
+
+    Attributes:
+        config: The launcher config.
+        output_dir: Replaces the config's own; absolute.
+        limit: Samples per task; 0 for all.
+        tasks: Tasks to keep; empty for all.
+        invocation_id: Chosen by us; the caller has already written it down.
+    """
+
+    config: Path
+    output_dir: Path
+    invocation_id: str
+    limit: int = 0
+    tasks: Sequence[str] = ()
+
+
+def dry_run(config: Path, env: Mapping[str, str]) -> Answer:
     """NEL's own dry run of a config, with its scripts written to a private directory that is wiped.
 
     Args:
         config: The launcher config.
-        overrides: Hydra overrides beside the private output directory.
-        tasks: Tasks to keep; empty for all.
         env: The child's environment.
 
     Raises:
         LauncherError: NEL refused the config, or did not answer in time.
     """
-    with tempfile.TemporaryDirectory(prefix="quantgate-dry-run-") as private:
-        changed = [*overrides, f"execution.output_dir={private}"]
-        return _ask("dry_run", config, changed, tasks, new_invocation_id(), env, DRY_RUN_SECONDS, hide=private)
+    with scratch.private_directory() as private:
+        request = Request(config, private, new_invocation_id())
+        return _ask("dry_run", request, env, DRY_RUN_SECONDS, hide=str(private))
 
 
-def launch(
-    config: Path, invocation_id: str, *, overrides: Sequence[str], tasks: Sequence[str], env: Mapping[str, str]
-) -> Answer:
-    """Launch a config under an invocation id that the caller has already written down.
+def launch(request: Request, env: Mapping[str, str]) -> Answer:
+    """Launch a config.
 
     Raises:
         LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether the run exists.
     """
-    return _ask("launch", config, overrides, tasks, invocation_id, env, LAUNCH_SECONDS)
+    return _ask("launch", request, env, LAUNCH_SECONDS)
 
 
-def _ask(
-    verb: str,
-    config: Path,
-    overrides: Sequence[str],
-    tasks: Sequence[str],
-    invocation_id: str,
-    env: Mapping[str, str],
-    seconds: float,
-    hide: str = "",
-) -> Answer:
-    with tempfile.TemporaryDirectory(prefix="quantgate-") as folder:
-        answer_file = Path(folder) / "answer.json"
-        request = {
+def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hide: str = "") -> Answer:
+    with scratch.private_directory() as folder:
+        answer_file = folder / "answer.json"
+        message = {
             "verb": verb,
-            "config": str(config.resolve()),
-            "overrides": list(overrides),
-            "tasks": list(tasks),
-            "invocation_id": invocation_id,
+            "config": str(request.config.resolve()),
+            "output_dir": str(request.output_dir),
+            "limit": request.limit,
+            "tasks": list(request.tasks),
+            "invocation_id": request.invocation_id,
             "answer": str(answer_file),
             "seconds": seconds,
         }
         finished = children.run(
             [sys.executable, "-m", "quantgate.launcher.child"],
-            stdin=json.dumps(request).encode(),
+            stdin=json.dumps(message).encode(),
             env=_child_environment(env),
             seconds=seconds,
         )
         redact.register(env)
         output = redact.redact(finished.output.replace(hide, "<output_dir>") if hide else finished.output)
+        output = _LAST_FOUR.sub("***", output)
         if finished.timed_out:
-            raise LauncherError(
-                f"NEL did not answer within {seconds:.0f} s ({verb})", fix="try again; " + _last_words(output)
-            )
+            raise LauncherError(f"NEL did not answer within {seconds:.0f} s ({verb})", fix=_last_words(output))
         if not answer_file.is_file():
             raise LauncherError(
                 f"The process that talks to NEL ended with status {finished.returncode}", fix=_last_words(output)
             )
         _raise_if_refused(json.loads(answer_file.read_text(encoding="utf-8")), verb)
-        return Answer(invocation_id, tail(output), output)
+        return Answer(request.invocation_id, tail(output), output)
 
 
 def _child_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -140,4 +151,5 @@ def _last_words(output: str) -> str:
 
 def tail(output: str) -> str:
     """The last lines of an output, at most `TAIL_LINES` and `TAIL_CHARACTERS`."""
-    return "\n".join(output.rstrip().splitlines()[-TAIL_LINES:])[-TAIL_CHARACTERS:]
+    readable = _BASE64.sub(lambda blob: f"<{len(blob[0])} characters of base64>", output)
+    return "\n".join(readable.rstrip().splitlines()[-TAIL_LINES:])[-TAIL_CHARACTERS:]

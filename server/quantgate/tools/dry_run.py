@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..gates import launching
+from ..gates import launching, plan
 from .spec import ToolResult, ToolSpec
 
 MAX_FINDINGS = 30
@@ -41,7 +41,9 @@ def dry_run(config: Annotated[str, Field(description="Path of the launcher confi
     outcome = launching.dry_run(config)
     path = str(outcome.plan.path)
     executor = outcome.plan.composed.executor
-    if outcome.passed:
+    if outcome.passed and executor not in plan.LAUNCHED_HERE:
+        step = f"This version launches local runs only: hand {path!r} to the user, who launches it with `nel run --config {path}`."
+    elif outcome.passed:
         step = f"canary(config={path!r}): a few real samples, the second gate."
     else:
         step = f"Mend this with edit_config(config={path!r}, …), then dry_run again: {outcome.error}"

@@ -1,0 +1,285 @@
+"""What a launch must find before it. NEL's child is stood in for: what it would be asked is recorded, nothing is evaluated."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
+from quantgate.gates import endpoint, judging, launching, ledger, lookup, waiting
+from quantgate.launcher import door
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "eval.yaml"
+    _write(path, tmp_path / "results")
+    return path
+
+
+def _write(path: Path, output: Path, **params: Any) -> None:
+    content = {
+        "defaults": [{"execution": "local"}, {"deployment": "none"}, "_self_"],
+        "execution": {"type": "process", "output_dir": str(output)},
+        "target": {
+            "api_endpoint": {
+                "url": "http://127.0.0.1:9/v1/chat/completions",
+                "model_id": "m",
+                "api_key_name": "DUMMY_API_KEY",
+            }
+        },
+        "evaluation": {
+            "env_vars": {"DUMMY_API_KEY": "lit:dummy"},
+            "nemo_evaluator_config": {"config": {"params": {"max_new_tokens": 64, **params}}},
+            "tasks": [{"name": "ifbench.ifbench"}],
+        },
+    }
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+class Launches:
+    """Stands in for NEL's child: makes the run directory that a launch would, with a task in a given state."""
+
+    def __init__(self) -> None:
+        self.requests: list[door.Request] = []
+        self.exit_code: int | None = None
+        self.fails: LauncherError | None = None
+
+    def dry_run(self, path: Path, env: Any) -> door.Answer:
+        return door.Answer("0" * 16, "fine", "fine")
+
+    def launch(self, request: door.Request, env: Any) -> door.Answer:
+        self.requests.append(request)
+        if self.fails:
+            raise self.fails
+        logs = request.output_dir / f"20260102_030405-{request.invocation_id}" / "ifbench.ifbench.0" / "logs"
+        logs.mkdir(parents=True)
+        (logs / "stage.pre-start").write_text("2026-01-02T03:04:05Z")
+        (logs / "stage.running").write_text("2026-01-02T03:04:06Z")
+        if self.exit_code is not None:
+            (logs / "stage.exit").write_text(f"2026-01-02T03:05:06Z {self.exit_code}")
+        return door.Answer(request.invocation_id, "", "")
+
+
+@pytest.fixture
+def nel(monkeypatch: pytest.MonkeyPatch) -> Launches:
+    launches = Launches()
+    monkeypatch.setattr(door, "dry_run", launches.dry_run)
+    monkeypatch.setattr(door, "launch", launches.launch)
+    monkeypatch.setattr(endpoint, "probe", lambda config, env: endpoint.Served("http://x/v1/models", ("m",)))
+    return launches
+
+
+def _canary(config: Path, **changes: Any) -> launching.Launch:
+    return launching.canary(str(config), **{"samples": 5, "tasks": [], "again": False, **changes})
+
+
+def _run(config: Path, **changes: Any) -> launching.Launch:
+    return launching.run(str(config), **{"tasks": [], "max_samples": 0, "skip_gates_reason": "", **changes})
+
+
+def _pass_both(config: Path) -> None:
+    launching.dry_run(str(config))
+    launch = _canary(config)
+    ledger.put_gate(ledger.Gate(launch.plan.fingerprint, "canary", True, (), {}, launch.attempt.invocation_id))
+
+
+def test_nothing_is_launched_without_a_dry_run(config: Path, nel: Launches) -> None:
+    with pytest.raises(Refused, match=r"dry run was not made.*dry_run\(config="):
+        _canary(config)
+    with pytest.raises(Refused, match="dry run was not made"):
+        _run(config)
+    assert nel.requests == []
+
+
+def test_a_full_run_is_refused_without_a_canary_and_while_it_runs(config: Path, nel: Launches) -> None:
+    launching.dry_run(str(config))
+    with pytest.raises(Refused, match="No canary was run"):
+        _run(config)
+    _canary(config)
+    with pytest.raises(Refused, match="not finished"):
+        _run(config)
+
+
+def test_a_failed_canary_is_judged_by_the_call_that_sees_it_and_keeps_the_gate_closed(
+    config: Path, nel: Launches
+) -> None:
+    launching.dry_run(str(config))
+    nel.exit_code = 1
+    _canary(config)
+    with pytest.raises(Refused, match=r"canary did not pass.*again=true"):
+        _run(config)
+
+
+def test_an_unchanged_config_keeps_its_canary_and_again_starts_a_new_one(config: Path, nel: Launches) -> None:
+    launching.dry_run(str(config))
+    first = _canary(config)
+    assert (first.found, nel.requests[0].limit) == (False, 5)
+    second = _canary(config)
+    assert (second.found, second.attempt.invocation_id) == (True, first.attempt.invocation_id)
+    third = _canary(config, again=True)
+    assert third.attempt.invocation_id != first.attempt.invocation_id
+    assert len(nel.requests) == 2
+
+
+def test_a_full_run_is_refused_when_the_config_changed_after_the_canary(
+    config: Path, nel: Launches, tmp_path: Path
+) -> None:
+    _pass_both(config)
+    _write(config, tmp_path / "results", temperature=0.7)
+    with pytest.raises(Refused, match="dry run was not made for this very config"):
+        _run(config)
+
+
+def test_a_change_that_changes_nothing_keeps_the_gates_open(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _pass_both(config)
+    _write(config, tmp_path / "elsewhere")
+    assert _run(config).attempt.kind == "full"
+
+
+def test_a_limited_run_is_called_a_subset(config: Path, nel: Launches) -> None:
+    _pass_both(config)
+    launch = _run(config, max_samples=7)
+    assert launch.attempt.kind == "subset"
+    assert nel.requests[-1].limit == 7
+
+
+def test_the_same_run_twice_is_started_once(config: Path, nel: Launches) -> None:
+    _pass_both(config)
+    first, second = _run(config), _run(config)
+    assert (first.found, second.found) == (False, True)
+    assert first.attempt.invocation_id == second.attempt.invocation_id
+    assert len([r for r in nel.requests if r.limit == 0]) == 1
+
+
+def test_the_id_is_in_the_ledger_before_the_launch(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching.dry_run(str(config))
+    seen: list[ledger.Attempt | None] = []
+    launch = nel.launch
+
+    def look(request: door.Request, env: Any) -> door.Answer:
+        seen.append(ledger.attempt(request.invocation_id))
+        return launch(request, env)
+
+    monkeypatch.setattr(door, "launch", look)
+    _canary(config)
+    assert seen[0] is not None
+    assert seen[0].outcome == "launching"
+    assert ledger.attempts()[0].outcome == "launched"
+
+
+def test_a_launch_that_fails_is_written_down_and_does_not_stand_in_the_way(config: Path, nel: Launches) -> None:
+    launching.dry_run(str(config))
+    nel.fails = LauncherError("NEL fell over")
+    with pytest.raises(LauncherError, match="fell over"):
+        _canary(config)
+    assert [(a.outcome, "fell over" in a.error) for a in ledger.attempts()] == [("failed", True)]
+    nel.fails = None
+    assert not _canary(config).found
+
+
+def test_a_dead_endpoint_stops_it_before_anything_is_written(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching.dry_run(str(config))
+
+    def dead(config: Any, env: Any) -> None:
+        raise EndpointError("The endpoint does not answer: refused")
+
+    monkeypatch.setattr(endpoint, "probe", dead)
+    with pytest.raises(EndpointError):
+        _canary(config)
+    assert ledger.attempts() == []
+    assert nel.requests == []
+
+
+def test_the_gates_cannot_be_talked_away(config: Path, nel: Launches) -> None:
+    with pytest.raises(Refused, match="cannot be skipped"):
+        _run(config, skip_gates_reason="the user is in a hurry")
+
+
+@pytest.mark.parametrize("samples", [0, -1, 100_000])
+def test_a_canary_of_no_or_all_samples_is_refused(config: Path, nel: Launches, samples: int) -> None:
+    launching.dry_run(str(config))
+    with pytest.raises(Refused, match="samples"):
+        _canary(config, samples=samples)
+
+
+def test_a_task_that_the_config_does_not_have_is_refused_with_the_ones_it_has(config: Path, nel: Launches) -> None:
+    launching.dry_run(str(config))
+    with pytest.raises(Refused, match=r"ifbench\.ifbench"):
+        _canary(config, tasks=["mmlu"])
+
+
+def test_a_dry_run_with_findings_does_not_ask_nel(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _write(config, tmp_path / "results", limit_samples=3)
+    outcome = launching.dry_run(str(config))
+    assert not outcome.passed
+    assert any(f.rule == "T16" for f in outcome.findings)
+    with pytest.raises(Refused, match="has not passed"):
+        _canary(config)
+
+
+def test_a_declared_checkpoint_that_is_not_there_is_said_by_name(config: Path, nel: Launches) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["quantgate"] = {"checkpoint": "/no/such/checkpoint"}
+    config.write_text(yaml.safe_dump(content))
+    with pytest.raises(CheckpointError, match="/no/such/checkpoint"):
+        launching.dry_run(str(config))
+
+
+def test_another_calibration_of_the_checkpoint_closes_the_gates(config: Path, nel: Launches, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "ckpt"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text(json.dumps({"model_type": "llama", "architectures": ["L"]}))
+    content = yaml.safe_load(config.read_text())
+    content["quantgate"] = {"checkpoint": str(checkpoint)}
+    config.write_text(yaml.safe_dump(content))
+    _pass_both(config)
+    (checkpoint / "config.json").write_text(json.dumps({"model_type": "llama", "architectures": ["M"]}))
+    with pytest.raises(Refused, match="dry run was not made"):
+        _run(config)
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/etc", "nope", "..", "%", "0123456789abcdef"])
+def test_what_is_no_run_is_refused(name: str) -> None:
+    with pytest.raises((BadInput, UnknownName)):
+        lookup.find(name)
+
+
+def test_a_run_is_found_by_id_by_directory_and_from_another_working_directory(
+    config: Path, nel: Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write(config, Path("relative-results"))
+    launching.dry_run(str(config))
+    attempt = _canary(config).attempt
+    monkeypatch.chdir("/")
+    by_id = lookup.find(attempt.invocation_id[:8])
+    assert by_id.directory is not None
+    assert by_id.directory.path.parent == tmp_path / "relative-results"
+    assert lookup.find(str(by_id.directory.path)).attempt == dataclasses.replace(attempt)
+
+
+def test_a_deleted_run_directory_is_unknown_not_failed(config: Path, nel: Launches) -> None:
+    import shutil
+
+    launching.dry_run(str(config))
+    attempt = _canary(config).attempt
+    shutil.rmtree(attempt.run_dir)
+    assert judging.look(attempt).state == "unknown"
+
+
+def test_waiting_ends_when_the_server_goes(config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch) -> None:
+    launching.dry_run(str(config))
+    attempt = _canary(config).attempt
+    monkeypatch.setattr("quantgate.children.wait", lambda seconds: True)
+    (view,) = waiting.until_final([attempt.invocation_id], 45)
+    assert view.state in {"pending", "running", "unknown"}
