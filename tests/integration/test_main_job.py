@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -159,3 +161,66 @@ def test_an_endpoint_that_is_down_fails_the_canary_with_the_cause_and_launches_n
     assert time.monotonic() - started < 20
     assert server.call("status")["runs"] == []
     assert not (tmp_path / "results").exists()
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Stands for a model server that is up but whose every answer is an error."""
+
+    asked: ClassVar[list[int]] = []
+    code = 401
+
+    def _answer(self, code: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        self._answer(200, {"data": [{"id": "small"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        type(self).asked.append(1)
+        self._answer(
+            type(self).code, {"error": {"message": "invalid api key nvapi-" + "s" * 40, "code": type(self).code}}
+        )
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def test_an_endpoint_that_refuses_every_request_fails_the_canary_with_the_cause_and_no_retry_storm(
+    new_server: Any, config: Path, tmp_path: Path
+) -> None:
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    try:
+        server = new_server()
+        fake = Endpoint(f"http://127.0.0.1:{http.server_port}/v1/chat/completions", "small", tmp_path / "none", 0)
+        server.call(
+            "edit_config",
+            config=str(config),
+            set=[
+                f"target.api_endpoint.url={fake.url}",
+                "target.api_endpoint.model_id=small",
+                f"execution.output_dir={tmp_path / 'results'}",
+                "evaluation.nemo_evaluator_config.config.params.max_retries=1",
+            ],
+        )
+        assert server.call("dry_run", config=str(config))["passed"]
+        canary = server.call("canary", config=str(config), samples=CANARY_SAMPLES)
+        run = _wait(server, canary["invocation_id"])
+    finally:
+        http.shutdown()
+        http.server_close()
+    assert run["state"] == "failed", run
+    assert not run["gate"]["passed"]
+    said = " ".join([*run["gate"]["reasons"], run["tasks"][0]["reason"]])
+    assert "401" in said or "auth" in said.lower(), said
+    assert "nvapi-" not in json.dumps(run)
+    assert 1 <= len(_Refusing.asked) <= CANARY_SAMPLES * 3
+    assert "did not pass" in server.refusal("run", config=str(config))
+    logs = server.call("logs", invocation_id=canary["invocation_id"], source="client", lines=200)
+    assert "nvapi-s" not in json.dumps(logs)

@@ -17,7 +17,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from quantgate import server
+from quantgate import server, workspace
 from quantgate.tools import TOOLS, calling
 
 MODES = ["legacy", "auto"]
@@ -149,8 +149,10 @@ def test_stdout_is_pure_json_rpc_and_the_server_ends_with_its_input(tmp_path: Pa
         assert process.stdout.read() == ""
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_server_at_once_with_no_child_left(signum: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, None], ids=["SIGTERM", "SIGINT", "end of input"])
+def test_the_server_ends_at_once_with_no_child_and_no_private_file_left(
+    how: signal.Signals | None, tmp_path: Path
+) -> None:
     import psutil
 
     config = tmp_path / "eval.yaml"
@@ -166,8 +168,13 @@ def test_a_signal_ends_the_server_at_once_with_no_child_left(signum: int, tmp_pa
         while not (children := me.children(recursive=True)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert children, "the dry run started no child"
-        process.send_signal(signum)
+        if how is None:
+            assert process.stdin is not None
+            process.stdin.close()
+        else:
+            process.send_signal(how)
         assert process.wait(timeout=10) == 0
+        assert list((workspace.state_dir() / "scratch").iterdir()) == []
         _, alive = psutil.wait_procs(children, timeout=5)
         assert alive == []
 

@@ -18,7 +18,8 @@ from .expectation import Expectation
 from .metrics_file import ResponseStats
 from .results_yml import ReportedResults, ReportedScore
 from .run_config import RunConfig
-from .samples import SampleTable, has_reader
+from .sample_table import SampleTable
+from .samples import has_reader
 
 SAME_SCORE = 1e-9
 """Largest difference between a score and its recomputation that rounding explains."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..runs.rundir import TaskDir
 from .jsonl import JsonLines, read_jsonl
-from .samples import SampleRow, SampleTable
+from .sample_table import SampleRow, SampleTable
 
 MAIN_METRIC = "loose:prompt-level"
 OUTPUT = "output.jsonl"

@@ -1,92 +1,27 @@
-"""One table of samples for every harness: who answered what, how it was scored, and what could not be read.
+"""Which reader reads a harness's per-sample files.
 
 A harness without a reader has no table: its runs can be summed up, but not validated.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..runs.rundir import TaskDir
-
-
-@dataclass(frozen=True)
-class SampleRow:
-    """One answer to one question.
-
-    Attributes:
-        question_id: The same for the same question in every run.
-        repeat: 0 for the first answer to the question.
-        score: In the metric's own scale; None when it was not scored.
-        weight: What it counts in the metric's mean (1 but for metrics over parts of a question).
-        error: Why there is no score; empty otherwise.
-        empty: Whether the answer holds nothing but white space.
-        answer: A digest of the answer, to tell equal ones; empty for an empty one.
-    """
-
-    question_id: str
-    repeat: int
-    score: float | None
-    weight: float
-    error: str
-    empty: bool
-    answer: str
-
-
-@dataclass(frozen=True)
-class SampleTable:
-    """The samples of one task under one metric.
-
-    Attributes:
-        harness: Whose files they are.
-        metric: What `score` is, by the name in results.yml.
-        rows: In the order of the questions.
-        files: The files that were read.
-        problems: What could not be read, bounded.
-        one_request_each: Whether each sample is exactly one successful request, so that errors before it cost nothing.
-    """
-
-    harness: str
-    metric: str
-    rows: tuple[SampleRow, ...]
-    files: tuple[str, ...]
-    problems: tuple[str, ...]
-    one_request_each: bool
-
-    @property
-    def scored(self) -> tuple[SampleRow, ...]:
-        """The rows with a score."""
-        return tuple(r for r in self.rows if r.score is not None)
-
-    @property
-    def questions(self) -> int:
-        """Distinct questions with a score."""
-        return len({r.question_id for r in self.scored})
-
-    def mean(self) -> float | None:
-        """The metric over the rows with a score: the weighted mean; None without any."""
-        weights = math.fsum(r.weight for r in self.rows if r.score is not None)
-        if weights <= 0:
-            return None
-        return math.fsum(r.score * r.weight for r in self.rows if r.score is not None) / weights
-
+from .ifbench import read_ifbench
+from .sample_table import SampleTable
 
 Reader = Callable[[TaskDir, str], SampleTable | None]
 """Task and metric (empty for the harness's main one) to a table; None when no per-sample file is there."""
 
 
-def readers() -> dict[str, Reader]:
-    """The reader of each harness that has one."""
-    from .ifbench import read_ifbench
-
-    return {"ifbench": read_ifbench}
+READERS: dict[str, Reader] = {"ifbench": read_ifbench}
+"""The reader of each harness that has one."""
 
 
 def has_reader(harness: str) -> bool:
     """Whether the per-sample files of a harness can be read."""
-    return harness in readers()
+    return harness in READERS
 
 
 def read_samples(task: TaskDir, harness: str, metric: str = "") -> SampleTable | None:
@@ -100,5 +35,5 @@ def read_samples(task: TaskDir, harness: str, metric: str = "") -> SampleTable |
     Returns:
         None when the harness has no reader, or its per-sample file is not there.
     """
-    reader = readers().get(harness)
+    reader = READERS.get(harness)
     return reader(task, metric) if reader is not None else None

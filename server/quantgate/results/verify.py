@@ -17,7 +17,8 @@ from .expectation import Expectation
 from .metrics_file import ResponseStats, read_response_stats
 from .results_yml import ReportedResults, ReportedScore, read_results
 from .run_config import RunConfig, read_run_config
-from .samples import SampleTable, read_samples
+from .sample_table import SampleTable
+from .samples import read_samples
 
 __all__ = ["Check", "Expectation", "Score", "Subset", "TaskVerification", "Verification", "used_parameters", "verify"]
 

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from ..gates import judging, launching, waiting
+from .gate_rows import CanaryGate, gate_row
 from .spec import ToolResult, ToolSpec
-
-
-class Estimate(BaseModel):
-    """What the canary predicts for the full run."""
-
-    requests: float = 0
-    hours: float = 0
-    gpu_hours: float = 0
-    truncated_share: float = 0
-    tokens_per_sample: float = 0
-
-
-class CanaryGate(BaseModel):
-    """The canary's verdict; `judged` is false while it runs."""
-
-    passed: bool
-    judged: bool
-    reasons: list[str]
-    estimate: Estimate
 
 
 class CanaryTask(BaseModel):
@@ -67,17 +49,6 @@ def canary(
         state=view.state,
         gate=gate_row(view),
         tasks=[CanaryTask(task=t.task, state=t.state, reason=t.reason) for t in view.tasks],
-    )
-
-
-def gate_row(view: judging.View) -> CanaryGate:
-    """The gate of a view as the tools show it."""
-    detail: dict[str, Any] = view.gate.detail if view.gate else {}
-    return CanaryGate(
-        passed=bool(view.gate and view.gate.passed),
-        judged=view.gate is not None,
-        reasons=list(view.gate.reasons) if view.gate else [],
-        estimate=Estimate(**detail.get("estimate", {})),
     )
 
 

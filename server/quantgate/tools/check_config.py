@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..evalconfig import lint
 from ..evalconfig.images import images
-from .edit_config import FindingRow, finding_row
+from .findings import FindingRow, finding_row
 from .spec import ToolResult, ToolSpec
 
 MAX_FINDINGS = 60
@@ -49,7 +49,7 @@ def check_config(
     silences a rule.
     Example: check_config(config="eval.yaml")
     """
-    report = lint.check(Path(config))
+    report = lint.check(Path(config).expanduser())
     needed = images(report.composed) if report.composed else []
     return CheckedConfig(
         ok=report.ok,

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..gates import launching, plan
+from .findings import FindingRow, finding_row
 from .spec import ToolResult, ToolSpec
 
 MAX_FINDINGS = 30
-
-
-class Finding(BaseModel):
-    """One finding of check_config."""
-
-    rule: str
-    severity: str
-    path: str
-    message: str
-    fix: str
 
 
 class DryRunResult(ToolResult):
@@ -27,7 +18,7 @@ class DryRunResult(ToolResult):
 
     passed: bool
     fingerprint: str
-    findings: list[Finding]
+    findings: list[FindingRow]
     omitted: int = 0
     jobs: list[str] = Field(description="What would run: task and where.")
     images: list[str]
@@ -47,9 +38,7 @@ def dry_run(config: Annotated[str, Field(description="Path of the launcher confi
         step = f"canary(config={path!r}): a few real samples, the second gate."
     else:
         step = f"Mend this with edit_config(config={path!r}, …), then dry_run again: {outcome.error}"
-    rows = [
-        Finding(rule=f.rule, severity=f.severity, path=f.path, message=f.message, fix=f.fix) for f in outcome.findings
-    ]
+    rows = [finding_row(finding) for finding in outcome.findings]
     return DryRunResult(
         next_step=step,
         passed=outcome.passed,

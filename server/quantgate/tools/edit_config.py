@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..evalconfig.edit import Edited, Request, edit
-from ..evalconfig.lint import Finding
+from .findings import FindingRow, finding_row
 from .spec import ToolResult, ToolSpec
 
 MAX_ROWS = 40
@@ -23,19 +23,6 @@ class MissingRow(BaseModel):
     path: str
     meaning: str
     who: str = Field(description="user: ask. Else: card, checkpoint, cluster, agent.")
-
-
-class FindingRow(BaseModel):
-    """One broken rule."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    rule: str
-    severity: str = Field(description="error, warning or note.")
-    path: str
-    message: str
-    fix: str
-    line: int
 
 
 class EditedConfig(ToolResult):
@@ -94,18 +81,6 @@ def edit_config(
         omitted=cut,
         warnings=done.notes,
         next_step=_next_step(done),
-    )
-
-
-def finding_row(finding: Finding) -> FindingRow:
-    """A finding as tools show it."""
-    return FindingRow(
-        rule=finding.rule,
-        severity=finding.severity,
-        path=finding.path,
-        message=finding.message,
-        fix=finding.fix,
-        line=finding.line,
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..gates import judging, ledger, waiting
 from ..runs.invocation import LIVE
-from .canary import CanaryGate, gate_row
+from .gate_rows import CanaryGate, gate_row
 from .spec import ToolResult, ToolSpec
 
 NEWEST = 10
