@@ -22,7 +22,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def _write(path: Path, output: Path, **params: Any) -> None:
+def _write(path: Path, output: Path, tasks: tuple[str, ...] = ("ifbench.ifbench",), **params: Any) -> None:
     content = {
         "defaults": [{"execution": "local"}, {"deployment": "none"}, "_self_"],
         "execution": {"type": "process", "output_dir": str(output)},
@@ -36,7 +36,7 @@ def _write(path: Path, output: Path, **params: Any) -> None:
         "evaluation": {
             "env_vars": {"DUMMY_API_KEY": "lit:dummy"},
             "nemo_evaluator_config": {"config": {"params": {"max_new_tokens": 64, **params}}},
-            "tasks": [{"name": "ifbench.ifbench"}],
+            "tasks": [{"name": name} for name in tasks],
         },
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -125,6 +125,20 @@ def test_an_unchanged_config_keeps_its_canary_and_again_starts_a_new_one(config:
     third = _canary(config, again=True)
     assert third.attempt.invocation_id != first.attempt.invocation_id
     assert len(nel.requests) == 2
+
+
+def test_a_task_that_no_canary_covered_keeps_the_gate_closed(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _write(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
+    launching.dry_run(str(config))
+    launch = _canary(config, tasks=["ifbench.ifbench"])
+    ledger.put_gate(ledger.Gate(launch.plan.fingerprint, "canary", True, (), {}, launch.attempt.invocation_id))
+    with pytest.raises(Refused, match=r"No canary was run of ifbench\.ifbench_aa_v2"):
+        _run(config)
+    assert _run(config, tasks=["ifbench.ifbench"]).attempt.kind == "subset"
+    other = _canary(config, tasks=["ifbench.ifbench_aa_v2"])
+    assert not other.found
+    ledger.put_gate(ledger.Gate(launch.plan.fingerprint, "canary", True, (), {}, other.attempt.invocation_id))
+    assert _run(config).attempt.kind == "full"
 
 
 def test_a_full_run_is_refused_when_the_config_changed_after_the_canary(

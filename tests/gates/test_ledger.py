@@ -59,12 +59,13 @@ def test_attempts_come_newest_first_and_can_be_chosen() -> None:
     assert [a.invocation_id[0] for a in ledger.attempts(fingerprint="f" * 64, kind="canary")] == ["b", "a"]
 
 
-def test_a_gate_is_replaced_by_the_next_verdict() -> None:
+def test_a_gate_is_replaced_by_the_next_verdict_on_the_same_invocation() -> None:
     ledger.put_gate(ledger.Gate("f" * 64, "canary", True, (), {"estimate": {"hours": 1}}, "a" * 16))
-    ledger.put_gate(ledger.Gate("f" * 64, "canary", False, ("why",), {}, "b" * 16))
-    gate = ledger.gate("f" * 64, "canary")
+    ledger.put_gate(ledger.Gate("f" * 64, "canary", False, ("why",), {}, "a" * 16))
+    ledger.put_gate(ledger.Gate("f" * 64, "canary", True, (), {}, "b" * 16))
+    gate = ledger.gate("f" * 64, "canary", "a" * 16)
     assert gate is not None
-    assert (gate.passed, gate.reasons, gate.invocation_id) == (False, ("why",), "b" * 16)
+    assert (gate.passed, gate.reasons) == (False, ("why",))
     assert ledger.gate("f" * 64, "dry_run") is None
 
 

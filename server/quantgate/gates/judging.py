@@ -111,17 +111,14 @@ def _state_without_directory(run: lookup.Run) -> str:
 
 def judge(attempt: ledger.Attempt) -> ledger.Gate | None:
     """The canary's gate; None while it is not finished."""
-    before = ledger.gate(attempt.fingerprint, "canary")
-    if before is not None and before.invocation_id == attempt.invocation_id:
-        return before
-    return look(attempt).gate
+    return ledger.gate(attempt.fingerprint, "canary", attempt.invocation_id) or look(attempt).gate
 
 
 def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation]) -> ledger.Gate:
     assert run.attempt is not None
     assert run.directory is not None
-    before = ledger.gate(run.attempt.fingerprint, "canary")
-    if before is not None and before.invocation_id == run.invocation_id:
+    before = ledger.gate(run.attempt.fingerprint, "canary", run.invocation_id)
+    if before is not None:
         return before
     verification = verify.verify(run.directory, expected)
     reasons = _reasons(verification)
@@ -149,7 +146,8 @@ def estimate(verification: verify.Verification, attempt: ledger.Attempt) -> dict
     parallelism, from eval_factory_metrics.json (`inference_time`, seconds). GPU hours are 0 for an endpoint of somebody else.
     """
     try:
-        sizes = {task.directory: task.requests(0) or 0 for task in plan.read(attempt.config).tasks}
+        # By name: NEL counts the tasks of a filtered launch from zero again.
+        sizes = {task.name: task.requests(0) or 0 for task in plan.read(attempt.config).tasks}
     except BadInput:
         sizes = {}
     requests = seconds = tokens = truncated = answers = 0.0
@@ -157,7 +155,7 @@ def estimate(verification: verify.Verification, attempt: ledger.Attempt) -> dict
         stats = task.stats
         if stats is None or not stats.count:
             continue
-        full = sizes.get(task.task, 0)
+        full = sizes.get(task.task.rsplit(".", 1)[0], 0)
         requests += full
         seconds += (stats.inference_seconds / stats.count) * full
         tokens += stats.average_completion_tokens * stats.count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,11 +76,11 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launc
             where="samples",
             fix=f"give 1 to {MAX_CANARY_SAMPLES}; 10 is usual",
         )
-    before = ledger.attempts(fingerprint=planned.fingerprint, kind="canary", limit=1)
-    if before and not again and before[0].outcome != "failed":
-        return Launch(before[0], planned, found=True)
-    _require_dry_run(planned)
     chosen = planned.chosen(tasks)
+    before = _newest_canary(planned, chosen)
+    if before is not None and not again:
+        return Launch(before, planned, found=True)
+    _require_dry_run(planned)
     for task in chosen:
         if task.harness in NO_LIMIT:
             raise Refused(
@@ -103,9 +104,10 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
             where="skip_gates_reason",
             fix=f"dry_run(config={config!r}), then canary(config={config!r})",
         )
-    planned.chosen(tasks)
+    chosen = planned.chosen(tasks)
     _require_dry_run(planned)
-    _require_canary(planned)
+    for task in chosen:
+        _require_canary(planned, task)
     kind = "subset" if max_samples or tasks else "full"
     for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
         same = attempt.tasks == tuple(tasks) and attempt.sample_limit == max_samples
@@ -121,19 +123,29 @@ def _require_dry_run(planned: plan.Plan) -> None:
         raise Refused(f"The dry run {why}", where=str(planned.path), fix=f"dry_run(config={str(planned.path)!r})")
 
 
-def _require_canary(planned: plan.Plan) -> None:
+def _newest_canary(planned: plan.Plan, tasks: Sequence[plan.PlannedTask]) -> ledger.Attempt | None:
+    """The newest canary of this fingerprint that was launched with all of these tasks."""
+    for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind="canary"):
+        if attempt.outcome != "failed" and set(tasks) <= set(planned.chosen(list(attempt.tasks))):
+            return attempt
+    return None
+
+
+def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
+    attempt = _newest_canary(planned, [task])
     fix = f"canary(config={str(planned.path)!r})"
-    attempts = ledger.attempts(fingerprint=planned.fingerprint, kind="canary", limit=1)
-    if not attempts:
+    if attempt is None:
         raise Refused(
-            "No canary was run for this very config (a change of it needs a new one)", where=str(planned.path), fix=fix
+            f"No canary was run of {task.name} for this very config (a change of it needs a new one)",
+            where=str(planned.path),
+            fix=fix,
         )
-    gate = judging.judge(attempts[0])
+    gate = judging.judge(attempt)
     if gate is None:
         raise Refused(
             "The canary is not finished",
-            where=f"invocation {attempts[0].invocation_id}",
-            fix=f"status(invocation_ids=['{attempts[0].invocation_id}'], wait_seconds=30) until it is judged",
+            where=f"invocation {attempt.invocation_id}",
+            fix=f"status(invocation_ids=['{attempt.invocation_id}'], wait_seconds=30) until it is judged",
         )
     if not gate.passed:
         raise Refused(

@@ -26,7 +26,7 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_fingerprint ON attempts (fingerprint, kind, created);
 CREATE TABLE gates (
     fingerprint TEXT NOT NULL, gate TEXT NOT NULL, passed INTEGER NOT NULL, reasons TEXT NOT NULL, detail TEXT NOT NULL,
-    invocation_id TEXT NOT NULL, judged REAL NOT NULL, PRIMARY KEY (fingerprint, gate)
+    invocation_id TEXT NOT NULL, judged REAL NOT NULL, PRIMARY KEY (fingerprint, gate, invocation_id)
 );
 """
 
@@ -174,7 +174,7 @@ def attempt(invocation_id: str) -> Attempt | None:
 
 
 def put_gate(gate: Gate) -> None:
-    """Write down what a gate found; it replaces what was found before for the same fingerprint."""
+    """Write down what a gate found; it replaces what was found before for the same fingerprint and invocation."""
     with _connection() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO gates VALUES (?,?,?,?,?,?,?)",
@@ -190,10 +190,12 @@ def put_gate(gate: Gate) -> None:
         )
 
 
-def gate(fingerprint: str, name: str) -> Gate | None:
-    """What a gate last found for a fingerprint."""
+def gate(fingerprint: str, name: str, invocation_id: str = "") -> Gate | None:
+    """What a gate last found for a fingerprint; a canary's verdict belongs to its invocation."""
     with _connection() as connection:
-        row = connection.execute("SELECT * FROM gates WHERE fingerprint=? AND gate=?", (fingerprint, name)).fetchone()
+        row = connection.execute(
+            "SELECT * FROM gates WHERE fingerprint=? AND gate=? AND invocation_id=?", (fingerprint, name, invocation_id)
+        ).fetchone()
     if row is None:
         return None
     return Gate(
