@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "configs").mkdir()
     for name in ("FIRST", "SECOND", "THIRD"):
         monkeypatch.delenv(name, raising=False)
-    return tmp_path / "configs" / "eval.yaml"
+    path = tmp_path / "configs" / "eval.yaml"
+    path.write_text("env_vars: {A: host:FIRST, B: host:SECOND, C: host:THIRD, D: host:MY_API_KEY}\n")
+    return path
 
 
 def test_the_environment_wins_then_the_config_s_env_file_then_the_workspace_s(
@@ -40,6 +43,26 @@ def test_a_trust_switch_in_a_file_does_not_count(config: Path, monkeypatch: pyte
     assert not credentials.locate([switch], config)[0].set
     monkeypatch.setenv(switch, "1")
     assert credentials.environment(config)[switch] == "1"
+
+
+def test_from_a_file_come_only_variables_that_the_config_names_and_none_that_steers_programs(config: Path) -> None:
+    config.write_text(config.read_text() + "# LD_PRELOAD PYTHONPATH BASH_ENV PATH\n")
+    (config.parent / ".env").write_text(
+        "FIRST=1\nUNNAMED=1\nLD_PRELOAD=/x.so\nPYTHONPATH=/x\nBASH_ENV=/x.sh\nNEMO_EVALUATOR_EXEC_DB_FILE=/x\n"
+    )
+    before = dict(os.environ)
+    env = credentials.environment(config)
+    assert env["FIRST"] == "1"
+    assert "UNNAMED" not in env
+    for name in ("LD_PRELOAD", "PYTHONPATH", "BASH_ENV", "NEMO_EVALUATOR_EXEC_DB_FILE"):
+        assert env.get(name) == before.get(name)
+
+
+def test_an_empty_variable_of_the_server_is_filled_from_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (config.parent / ".env").write_text("FIRST=beside\n")
+    monkeypatch.setenv("FIRST", "")
+    assert credentials.environment(config)["FIRST"] == "beside"
+    assert credentials.locate(["FIRST"], config)[0].found_in.endswith(".env")
 
 
 def test_a_value_read_from_a_file_is_masked_from_then_on(config: Path) -> None:

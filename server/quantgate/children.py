@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 _running: set[subprocess.Popen[bytes]] = set()
-_lock = threading.Lock()
+_lock = threading.RLock()
 _closing = threading.Event()
 
 GRACE_SECONDS = 2.0
@@ -66,6 +66,8 @@ def run(
         )
         with _lock:
             _running.add(process)
+        if _closing.is_set():
+            _end(process)
         timed_out = False
         try:
             process.wait(timeout=seconds)
@@ -86,11 +88,7 @@ def _read(out: IO[bytes]) -> str:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     for sig in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, sig)
-            else:
-                process.terminate()
+        _signal(process, sig)
         try:
             process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -98,11 +96,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
 
 
+def _signal(process: subprocess.Popen[bytes], sig: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, sig)
+        else:
+            process.terminate()
+
+
 def end_all() -> None:
     """End every helper that is still running and make `wait` return; called once, when the server goes."""
     _closing.set()
     with _lock:
         processes = list(_running)
+    for process in processes:
+        _signal(process, signal.SIGTERM)
     for process in processes:
         _end(process)
 

@@ -62,6 +62,9 @@ def _call(name: str, text: str) -> int:
     except QuantgateError as error:
         print(redact(str(error)), file=sys.stderr)
         return 1
+    except Exception as error:  # noqa: BLE001 - a traceback could hold a secret; one redacted line says what it was
+        print(redact(f"{name} failed with an unexpected {type(error).__name__}: {error}"), file=sys.stderr)
+        return 1
     print(json.dumps(redact_value(result.model_dump(mode="json")), indent=1, ensure_ascii=False))
     return 0
 

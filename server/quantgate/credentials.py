@@ -7,6 +7,7 @@ agent can write a `.env` file.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
@@ -18,7 +19,13 @@ from . import redact, workspace
 from .errors import BadInput
 
 TRUST_SWITCHES = frozenset({"NEMO_EVALUATOR_TRUST_PRE_CMD", "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"})
+_STEERS_PROGRAMS = re.compile(
+    r"PATH|HOME|SHELL|IFS|ENV|BASH.*|SHELLOPTS|PROMPT_COMMAND|PS4|LD_.*|DYLD_.*|GCONV_PATH|PYTHON.*|PERL.*|RUBY.*|NODE_.*|PIP_.*"
+    r"|VIRTUAL_ENV|NEMO_EVALUATOR_(?:TRUST|EXEC_DB).*|QUANTGATE_.*",
+    re.IGNORECASE,
+)
 MAX_ENV_FILE = 1 << 20
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -60,17 +67,23 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def environment(config: Path | None = None) -> dict[str, str]:
+def steers_programs(name: str) -> bool:
+    """Whether a variable of this name can make a program load or run something else (`LD_PRELOAD`, `BASH_ENV`, `PATH` …)."""
+    return bool(_STEERS_PROGRAMS.fullmatch(name))
+
+
+def environment(config: Path) -> dict[str, str]:
     """The environment for a child that launches this config: the server's own, with gaps filled from `.env` files.
 
-    Trust switches are never taken from a file.
+    From a file come only variables that the config names, and none that steers programs or is a trust switch: an agent can
+    write both files.
     """
+    named = set(_IDENTIFIER.findall(config.read_text(encoding="utf-8", errors="replace")))
     merged: dict[str, str] = {}
     for file in reversed(env_files(config)):
-        merged.update(read_env_file(file))
-    for switch in TRUST_SWITCHES:
-        merged.pop(switch, None)
-    merged.update(os.environ)
+        values = read_env_file(file)
+        merged.update({n: v for n, v in values.items() if n in named and not steers_programs(n)})
+    merged.update({n: v for n, v in os.environ.items() if v or n not in merged})
     return merged
 
 
@@ -82,6 +95,6 @@ def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:
         if os.environ.get(name):
             found.append(Found(name, True, "environment"))
             continue
-        place = "" if name in TRUST_SWITCHES else next((str(f) for f, values in files if values.get(name)), "")
+        place = "" if steers_programs(name) else next((str(f) for f, values in files if values.get(name)), "")
         found.append(Found(name, bool(place), place))
     return found

@@ -6,18 +6,16 @@ import dataclasses
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import children, credentials, redact, workspace
 from .benchmarks import recipes
-from .evalconfig import compose
+from .evalconfig import compose, variables
 from .launcher import package
 
 ENGINE_SECONDS = 8.0
-HOST_PREFIX = "host:"
 JOINPATH_FIXED = (3, 12)
 """From this Python on, NEL 0.2.6's own build-config works: before, MultiplexedPath.joinpath takes one argument only."""
 
@@ -80,7 +78,7 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
     """
     composed = compose.compose(Path(config).expanduser()) if config else None
     engine = _containers()
-    needed = _needed(composed.config) if composed else _recipe_needs()
+    needed = variables.needed(composed.config) if composed else _recipe_needs()
     found = credentials.locate(needed, Path(config).expanduser() if config else None)
     rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
     launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)
@@ -130,28 +128,6 @@ def _containers() -> Containers:
     if engine != "docker":
         return Containers(engine, False, "podman works, but NEL calls `docker`: link docker to podman first on PATH")
     return Containers(engine, True, "")
-
-
-def _needed(config: Mapping[str, Any]) -> dict[str, str]:
-    """Variables that a config takes from the submitting shell, with the key that names each."""
-    needed = {value[len(HOST_PREFIX) :]: path for path, value in _strings(config, "") if value.startswith(HOST_PREFIX)}
-    target = (config.get("target") or {}).get("api_endpoint") or {}
-    key = target.get("api_key_name")
-    declared = (config.get("evaluation") or {}).get("env_vars") or {}
-    if isinstance(key, str) and key and key not in declared and key not in (config.get("env_vars") or {}):
-        needed.setdefault(key, "target.api_endpoint.api_key_name")
-    return needed
-
-
-def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _strings(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _strings(inner, f"{path}[{index}]")
 
 
 def _recipe_needs() -> dict[str, str]:

@@ -17,12 +17,15 @@ SHORTEST_SECRET = 8
 """Values below this length are not masked: they would blank ordinary words, and `dummy` is not a secret."""
 
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(?:$|_)|(?:API|ACCESS)KEY",
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDS?|CREDENTIALS?|AUTH|WEBHOOK)(?:$|_)"
+    r"|_(?:PASS|PWD|PAT)$|(?:API|ACCESS)KEY",
     re.IGNORECASE,
 )
 _NOT_SECRET_NAME = re.compile(
-    r"(?:KEY_?NAME|_KEY_ID_NAME|TOKENIZER|MAX_.*TOKENS?|TOKENS$|SSH_AUTH_SOCK)", re.IGNORECASE
+    r"KEY_?NAME$|KEY_ID_NAME$|^TOKENIZER$|^MAX_(?:\w+_)?TOKENS?$|^SSH_AUTH_SOCK$", re.IGNORECASE
 )
+_BARE_WORDS = frozenset({"key", "token", "auth", "secret"})
+"""As names of an assignment in a text these mean many things: only a value that looks like a credential is masked then."""
 
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}"), MASK),
@@ -36,7 +39,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}"), MASK),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{8,}"), r"\1 " + MASK),
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)[^/\s:@]+:[^/\s@]+@"), r"\1" + MASK + "@"),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)(?:[^/\s:@]+:[^/\s@]+|[^/\s:@]{12,})@"), r"\1" + MASK + "@"),
 )
 _ASSIGNED = re.compile(
     r"""(?ix)
@@ -45,6 +48,8 @@ _ASSIGNED = re.compile(
     (?P<value>(?!host:|runtime:|lit:|\[redacted\]|\$|null\b|None\b|none\b)[^\s"'&,;}]{8,})
     """
 )
+
+_LOOKS_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])\S{16,}")
 
 _registered: set[str] = set()
 
@@ -55,10 +60,15 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(flat)) and not _NOT_SECRET_NAME.search(flat)
 
 
-def register(values: Mapping[str, str]) -> None:
-    """Remember the secret values among these variables, so that `redact` masks them from now on."""
+def register(values: Mapping[str, str], *, whatever_the_name: bool = False) -> None:
+    """Remember secret values, so that `redact` masks them from now on.
+
+    Args:
+        values: Variables with their values; those with a secret's name are remembered.
+        whatever_the_name: Remember all of them: a config takes them from the environment, so they are not for the eye.
+    """
     for name, value in values.items():
-        if value and len(value) >= SHORTEST_SECRET and is_secret_name(name):
+        if value and len(value) >= SHORTEST_SECRET and (whatever_the_name or is_secret_name(name)):
             _registered.add(value)
 
 
@@ -69,6 +79,8 @@ def _known_values() -> list[str]:
 
 def _mask_assignment(match: re.Match[str]) -> str:
     if not is_secret_name(match["name"]):
+        return match[0]
+    if match["name"].lower() in _BARE_WORDS and not _LOOKS_RANDOM.fullmatch(match["value"]):
         return match[0]
     return f"{match['name']}{match['mid']}{MASK}"
 

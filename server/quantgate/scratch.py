@@ -7,7 +7,9 @@ swept by the next one if a server was killed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
+import socket
 import threading
 import uuid
 from collections.abc import Iterator
@@ -15,18 +17,28 @@ from os import getpid
 from pathlib import Path
 
 from . import workspace
+from .errors import StorageError
+from .machine import boot_id
 
 _mine: set[Path] = set()
-_lock = threading.Lock()
+_lock = threading.RLock()
+"""Re-entrant: a signal may find the main thread removing."""
 
 
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
     """A fresh directory with mode 0700 that is gone after the block."""
-    root = _root()
-    _sweep(root)
-    path = root / f"{getpid()}-{uuid.uuid4().hex[:12]}"
-    path.mkdir(mode=0o700)
+    try:
+        root = _root()
+        _sweep(root)
+        path = root / f"{_owner()}-{getpid()}-{uuid.uuid4().hex[:12]}"
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot make a private directory: {error.strerror}",
+            where=str(workspace.state_dir()),
+            fix="free disk space or set QUANTGATE_HOME to a writable directory",
+        ) from None
     with _lock:
         _mine.add(path)
     try:
@@ -40,7 +52,7 @@ def private_directory() -> Iterator[Path]:
 def remove_all() -> None:
     """Remove every directory of this process; called once, when the server goes."""
     with _lock:
-        for path in _mine:
+        for path in list(_mine):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -50,11 +62,16 @@ def _root() -> Path:
     return root
 
 
+def _owner() -> str:
+    """This machine since its last boot: process ids of another one mean nothing here."""
+    return hashlib.sha256(f"{socket.gethostname()} {boot_id()}".encode()).hexdigest()[:8]
+
+
 def _sweep(root: Path) -> None:
-    """Remove what a killed server left; a process id in use again only delays that."""
+    """Remove what a killed server of this machine left; a process id in use again only delays that."""
     import psutil
 
-    for left in root.iterdir():
-        owner = left.name.split("-")[0]
-        if not owner.isdigit() or not psutil.pid_exists(int(owner)):
+    for left in root.glob(f"{_owner()}-*-*"):
+        pid = left.name.split("-")[1]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)

@@ -106,7 +106,11 @@ def build() -> MCPServer[None]:
 
 def _leave(signum: int, frame: object) -> None:
     """End at once: the SDK skips its clean-up on SIGTERM and hangs on SIGINT while stdin is open."""
-    del signum, frame
+    del frame
+    # A client often closes the input and then sends SIGTERM: once leaving, nothing may interrupt it.
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    del signum
     children.end_all()
     scratch.remove_all()
     os._exit(0)

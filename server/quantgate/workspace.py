@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from .errors import BadInput
+from .errors import BadInput, StorageError
 
 MAX_WORKSPACES = 50
 MAX_ENTRIES = 50
@@ -32,7 +32,18 @@ def state_dir() -> Path:
         path = Path(root).expanduser() / ".quantgate"
     else:
         path = platformdirs.user_state_path("quantgate")
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return _made(path, "QUANTGATE_HOME")
+
+
+def _made(path: Path, variable: str) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot make a directory for quantgate's state: {error.strerror}",
+            where=str(path),
+            fix=f"set {variable} to a directory that can be written",
+        ) from None
     return path
 
 
@@ -43,8 +54,7 @@ def cache_dir() -> Path:
         path = Path(given).expanduser()
     else:
         path = Path(home).expanduser() / "cache" if home else platformdirs.user_cache_path("quantgate")
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    return _made(path, "QUANTGATE_CACHE")
 
 
 def workspace_root() -> Path:

@@ -143,6 +143,18 @@ BROKEN = [
         "deployment",
         "vllm",
     ),
+    (
+        "P04",
+        PROCESS.replace("/tmp/results", '"/tmp/$(touch x)"'),
+        "execution.output_dir",
+        "shell",
+    ),
+    (
+        "C10",
+        LOCAL.replace(PARAMS, PARAMS + "        extra: {judge: {api_key: '${oc.env:JUDGE_API_KEY,x}'}}\n"),
+        "evaluation.nemo_evaluator_config.config.params.extra.judge.api_key",
+        "JUDGE_API_KEY",
+    ),
     ("P03", LOCAL.replace("  output_dir", "  type: kubernetes\n  output_dir"), "execution.type", "process"),
     ("S06", SLURM.replace("/shared/results", "results"), "execution.output_dir", "relative"),
     (
@@ -222,8 +234,8 @@ def test_an_unset_variable_is_named_with_the_places_that_were_looked_at(tmp_path
 
 
 def test_a_variable_in_the_env_file_beside_the_config_is_set(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("QUANTGATE_SOMETIMES_SET=valuevalue\n")
-    assert _check(tmp_path, LOCAL.replace("lit:dummy", "host:QUANTGATE_SOMETIMES_SET")).ok
+    (tmp_path / ".env").write_text("SOMETIMES_SET_HERE=valuevalue\n")
+    assert _check(tmp_path, LOCAL.replace("lit:dummy", "host:SOMETIMES_SET_HERE")).ok
 
 
 def test_a_trust_switch_does_not_count_from_a_file(tmp_path: Path) -> None:

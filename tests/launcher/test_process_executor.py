@@ -6,6 +6,8 @@ import base64
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -59,9 +61,14 @@ def test_a_dry_run_shows_the_evaluation_and_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_what_a_private_directory_of_a_killed_server_held_is_swept(tmp_path: Path) -> None:
-    left = workspace.state_dir() / "scratch" / "4194303-abc"
-    left.mkdir(parents=True)
-    (left / ".secrets.env").write_text("x")
+    hold = "from quantgate import scratch as s; import time\nwith s.private_directory() as p: print(p, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        (left / ".secrets.env").write_text("x")
+        door.dry_run(_config(tmp_path), _environment())
+        assert left.exists(), "another server's directory was taken away while it runs"
+        process.kill()
     door.dry_run(_config(tmp_path), _environment())
     assert not left.exists()
 
@@ -107,6 +114,47 @@ def test_pre_cmd_needs_the_trust_of_the_server_s_own_environment(tmp_path: Path)
     with pytest.raises(BadInput, match="NEMO_EVALUATOR_TRUST_PRE_CMD"):
         door.launch(request, _environment())
     assert not list((tmp_path / "out").rglob("runner.json"))
+
+
+@pytest.mark.parametrize("name", ["out dir", "$(touch PWNED)", "a;b", "new\nline", "it's"])
+def test_an_output_directory_that_a_shell_takes_apart_is_refused(tmp_path: Path, name: str) -> None:
+    request = door.Request(_config(tmp_path), tmp_path / name, door.new_invocation_id())
+    with pytest.raises(BadInput, match="shell"):
+        door.launch(request, _environment())
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("variable", ["BASH_ENV", "LD_PRELOAD", "PATH", "PYTHONPATH"])
+def test_a_declared_variable_that_steers_programs_is_refused(tmp_path: Path, variable: str) -> None:
+    declared = {"MY_API_KEY": "host:MY_API_KEY", variable: "lit:/x/evil"}
+    with pytest.raises(BadInput, match=variable):
+        door.dry_run(_config(tmp_path, evaluation={"env_vars": declared}), _environment())
+
+
+def test_an_auxiliary_deployment_is_refused(tmp_path: Path) -> None:
+    judge = {"judge": {"type": "vllm", "env_prefix": "A}|x|;$(touch PWNED)"}}
+    with pytest.raises(BadInput, match="judge"):
+        door.dry_run(_config(tmp_path, auxiliary_deployments=judge), _environment())
+
+
+def test_a_pre_cmd_may_not_touch_the_container_s_results_on_this_machine(tmp_path: Path) -> None:
+    trusting = {**_environment(), "NEMO_EVALUATOR_TRUST_PRE_CMD": "1"}
+    with pytest.raises(BadInput, match="/results"):
+        door.dry_run(_config(tmp_path, evaluation={"pre_cmd": "mkdir -p /results && echo hi > /results/x"}), trusting)
+
+
+def test_a_module_in_the_working_directory_does_not_stand_in_for_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hydra.py").write_text("raise RuntimeError('shadowed')")
+    monkeypatch.chdir(tmp_path)
+    assert "shadowed" not in door.dry_run(_config(tmp_path), _environment()).output
+
+
+def test_a_config_that_changed_since_it_was_judged_is_not_launched(tmp_path: Path) -> None:
+    request = door.Request(_config(tmp_path), tmp_path / "out", door.new_invocation_id(), digest="0" * 64)
+    with pytest.raises(BadInput, match="changed while"):
+        door.launch(request, _environment())
 
 
 def test_a_launch_takes_our_id_keeps_secrets_off_the_disk_and_results_off_the_host(

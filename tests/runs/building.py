@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from quantgate.launcher.runner_record import boot_id
+from quantgate.machine import boot_id
 from quantgate.runs.rundir import RunDir, TaskDir
 
 DATA = Path(__file__).parents[1] / "data" / "runs"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
-import ssl
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,16 @@ from ..errors import BadInput, EndpointError
 PROBE_SECONDS = 8.0
 MAX_ANSWER = 1 << 20
 _API_PATHS = ("/chat/completions", "/completions", "/embeddings")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer, not a way: following it would carry the key to another host."""
+
+    def redirect_request(self, *_args: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,11 @@ class Served:
 
 def models_url(endpoint: str) -> str:
     """`…/v1/models` beside the path that a config gives for chat or completions."""
-    base = endpoint.rstrip("/")
+    parts = urllib.parse.urlsplit(endpoint)
+    base = parts.path.rstrip("/")
     for path in _API_PATHS:
-        if base.endswith(path):
-            return base[: -len(path)] + "/models"
-    return base + "/models"
+        base = base.removesuffix(path)
+    return urllib.parse.urlunsplit(parts._replace(path=base + "/models"))
 
 
 def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
@@ -61,13 +72,13 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
     target = (config.get("target") or {}).get("api_endpoint") or {}
     url, model = str(target.get("url") or ""), str(target.get("model_id") or "")
     key_name = str(target.get("api_key_name") or "")
-    if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+    if not _is_http(url):
         raise BadInput(
             f"{url!r} is not an http url",
             where="target.api_endpoint.url",
             fix="give http://HOST:PORT/v1/chat/completions",
         )
-    served = _ask(models_url(url), env.get(key_name, ""), key_name)
+    served = _ask(models_url(url), env.get(key_name, "").strip(), key_name)
     if served.models and model not in served.models:
         raise EndpointError(
             f"The endpoint does not serve a model named {model!r}",
@@ -81,12 +92,12 @@ def _ask(url: str, key: str, key_name: str) -> Served:
     headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
     try:
-        with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as answer:  # noqa: S310
+        with _opener.open(request, timeout=PROBE_SECONDS) as answer:
             body = answer.read(MAX_ANSWER)
     except urllib.error.HTTPError as error:
         error.close()
         return _refused(error, url, key_name)
-    except (urllib.error.URLError, ssl.SSLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise EndpointError(
             f"The endpoint does not answer: {reason}",
@@ -100,6 +111,16 @@ def _ask(url: str, key: str, key_name: str) -> Served:
         return Served(url, (), "the answer of /models is not a list of models")
 
 
+def _is_http(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return (
+            parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", url) and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
 def _refused(error: urllib.error.HTTPError, url: str, key_name: str) -> Served:
     if error.code in {401, 403}:
         raise EndpointError(
@@ -107,7 +128,7 @@ def _refused(error: urllib.error.HTTPError, url: str, key_name: str) -> Served:
             where=f"{url}; the key is taken from the variable {key_name or '(none named)'}",
             fix="set that variable to a valid key in the server's environment or .env; do not try more than once more",
         )
-    if error.code in {404, 405}:
+    if error.code in {404, 405} or 300 <= error.code < 400:
         return Served(url, (), f"the endpoint has no list of models (HTTP {error.code})")
     raise EndpointError(
         f"The endpoint answers HTTP {error.code}",

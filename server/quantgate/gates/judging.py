@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 from ..benchmarks import catalogue, recipes
 from ..errors import BadInput, UnknownName
+from ..launcher import door
 from ..results import verify
-from ..runs.invocation import FINAL, invocation_state
+from ..runs.invocation import FINAL, LIVE, invocation_state
 from ..runs.rundir import RunDir, TaskDir
-from ..runs.status import TaskStatus, task_status
+from ..runs.status import State, TaskStatus, task_status
 from . import ledger, lookup, plan
 
 MOST_TRUNCATED = 0.5
@@ -20,6 +22,7 @@ MOST_TRUNCATED = 0.5
 
 
 MOST_REASONS = 10
+LAUNCH_GRACE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class View:
     """
 
     run: lookup.Run
-    state: str
+    state: State
     tasks: tuple[TaskStatus, ...]
     gate: ledger.Gate | None
 
@@ -85,28 +88,40 @@ def _limit_used(used: Mapping[str, Any]) -> int:
 
 def look(attempt: ledger.Attempt) -> View:
     """The run of an attempt as it stands now."""
-    directory = lookup.invocation_dir(attempt)
-    run = lookup.Run(attempt.invocation_id, RunDir.find(directory) if directory else None, attempt, attempt.executor)
-    return view(run)
+    return view(lookup.run_of(attempt))
 
 
 def view(run: lookup.Run) -> View:
-    """The state of a run and of its tasks; a canary that is seen finished is judged."""
+    """The state of a run and of its tasks; a canary that is seen finished, whole and in its own place, is judged."""
     if run.directory is None:
         return View(run, _state_without_directory(run), (), None)
     expected = expectations(run.directory, run.limit)
     tasks = tuple(task_status(task, expected[task.directory].answers) for task in run.directory.tasks)
     state = invocation_state(tasks)
     gate = None
-    if run.attempt is not None and run.kind == "canary" and state in FINAL:
-        gate = _judged(run, expected)
+    if run.attempt is not None and run.kind == "canary":
+        gate = ledger.gate(run.attempt.fingerprint, "canary", run.invocation_id)
+        if gate is None and state in FINAL and run.whole:
+            gate = _judged(run, expected)
     return View(run, state, tasks, gate)
 
 
-def _state_without_directory(run: lookup.Run) -> str:
+def may_run(attempt: ledger.Attempt) -> bool:
+    """Whether a launch may still be going on: also one whose end cannot be known while its directory is there."""
+    if attempt.outcome == "failed":
+        return False
+    seen = look(attempt)
+    return seen.state in LIVE or (seen.state in {"unknown", "unreachable"} and seen.run.directory is not None)
+
+
+def _state_without_directory(run: lookup.Run) -> State:
     if run.attempt is None:
         return "unknown"
-    return {"failed": "failed", "launching": "pending"}.get(run.attempt.outcome, "unknown")
+    if run.attempt.outcome == "launching":
+        # The server that launched it was killed; a launch takes no longer than its time limit.
+        late = time.time() - run.attempt.created > door.LAUNCH_SECONDS + LAUNCH_GRACE_SECONDS
+        return "interrupted" if late else "pending"
+    return "failed" if run.attempt.outcome == "failed" else "unknown"
 
 
 def judge(attempt: ledger.Attempt) -> ledger.Gate | None:
@@ -117,9 +132,6 @@ def judge(attempt: ledger.Attempt) -> ledger.Gate | None:
 def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation]) -> ledger.Gate:
     assert run.attempt is not None
     assert run.directory is not None
-    before = ledger.gate(run.attempt.fingerprint, "canary", run.invocation_id)
-    if before is not None:
-        return before
     verification = verify.verify(run.directory, expected)
     reasons = _reasons(verification)
     detail = {"estimate": estimate(verification, run.attempt), "limit": run.limit}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,11 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launc
                 f"The harness {task.harness} ignores limit_samples: a canary of {task.name} would be the full run",
                 fix="leave it out of the canary (tasks=…) and watch the first minutes of the full run with status and logs",
             )
-    return _launch(planned, "canary", tasks, samples)
+
+    def same() -> ledger.Attempt | None:
+        return None if again else _newest_canary(planned, chosen)
+
+    return _launch(planned, "canary", tasks, samples, same)
 
 
 def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> Launch:
@@ -98,6 +102,8 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
         EndpointError: The endpoint does not answer; nothing was launched.
     """
     planned = plan.read(config)
+    if max_samples < 0:
+        raise Refused(f"A run of {max_samples} samples is none", where="max_samples", fix="give a number, or 0 for all")
     if skip_gates_reason:
         raise Refused(
             "The gates cannot be skipped in this version",
@@ -109,11 +115,14 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
     for task in chosen:
         _require_canary(planned, task)
     kind = "subset" if max_samples or tasks else "full"
-    for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
-        same = attempt.tasks == tuple(tasks) and attempt.sample_limit == max_samples
-        if same and attempt.outcome != "failed" and judging.look(attempt).state in LIVE:
-            return Launch(attempt, planned, found=True)
-    return _launch(planned, kind, tasks, max_samples)
+
+    def same() -> ledger.Attempt | None:
+        for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
+            if attempt.tasks == tuple(tasks) and attempt.sample_limit == max_samples and judging.may_run(attempt):
+                return attempt
+        return None
+
+    return _launch(planned, kind, tasks, max_samples, same)
 
 
 def _require_dry_run(planned: plan.Plan) -> None:
@@ -142,10 +151,12 @@ def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
         )
     gate = judging.judge(attempt)
     if gate is None:
+        state = judging.look(attempt).state
+        waiting = f"status(invocation_ids=['{attempt.invocation_id}'], wait_seconds=30) until it is judged"
         raise Refused(
-            "The canary is not finished",
+            f"The canary is not finished ({state})",
             where=f"invocation {attempt.invocation_id}",
-            fix=f"status(invocation_ids=['{attempt.invocation_id}'], wait_seconds=30) until it is judged",
+            fix=waiting if state in LIVE else f"{fix[:-1]}, again=true)",
         )
     if not gate.passed:
         raise Refused(
@@ -155,7 +166,10 @@ def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
         )
 
 
-def _launch(planned: plan.Plan, kind: str, tasks: list[str], limit: int) -> Launch:
+def _launch(
+    planned: plan.Plan, kind: str, tasks: list[str], limit: int, same: Callable[[], ledger.Attempt | None]
+) -> Launch:
+    """Launch, unless `same` finds what is asked for already going on; two callers never both launch it."""
     if planned.composed.executor not in plan.LAUNCHED_HERE:
         raise Refused(
             f"This version launches local runs only, not on {planned.composed.executor!r}",
@@ -165,6 +179,8 @@ def _launch(planned: plan.Plan, kind: str, tasks: list[str], limit: int) -> Laun
     _require_harnesses(planned, tasks)
     env = planned.environment()
     served = endpoint.probe(planned.config, env)
+    if kind != "canary":
+        _require_same_endpoint(planned, served, planned.chosen(tasks))
     attempt = ledger.Attempt(
         invocation_id=door.new_invocation_id(),
         kind=kind,
@@ -177,20 +193,55 @@ def _launch(planned: plan.Plan, kind: str, tasks: list[str], limit: int) -> Laun
         sample_limit=limit,
         endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
     )
-    ledger.add_attempt(attempt)
-    request = door.Request(planned.path, Path(attempt.output_dir), attempt.invocation_id, limit, tasks)
+    with ledger.exclusive():
+        found = same()
+        if found is not None:
+            return Launch(found, planned, found=True)
+        ledger.add_attempt(attempt)
+    return Launch(_submit(attempt, planned, env), planned, found=False)
+
+
+def _submit(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str]) -> ledger.Attempt:
+    request = door.Request(
+        planned.path,
+        Path(attempt.output_dir),
+        attempt.invocation_id,
+        attempt.sample_limit,
+        attempt.tasks,
+        planned.digest,
+    )
+    outcome, error = "failed", "the launch was interrupted"
     try:
         door.launch(request, env)
-    except QuantgateError as error:
+        outcome = "launched"
+    except QuantgateError as refusal:
+        error = str(refusal)
         # NEL may have started it before it failed: what is on disk decides.
-        started = lookup.invocation_dir(attempt)
-        if started is None or not judging.started(started):
-            ledger.finish_attempt(attempt.invocation_id, outcome="failed", error=str(error))
+        directory = lookup.invocation_dir(attempt)
+        if directory is None or not judging.started(directory):
             raise
-    directory = lookup.invocation_dir(attempt)
-    launched = dataclasses.replace(attempt, outcome="launched", run_dir=str(directory or ""))
-    ledger.finish_attempt(attempt.invocation_id, outcome="launched", run_dir=launched.run_dir)
-    return Launch(launched, planned, found=False)
+        outcome = "launched"
+    finally:
+        directory = lookup.invocation_dir(attempt)
+        done = dataclasses.replace(
+            attempt, outcome=outcome, run_dir=str(directory or ""), error="" if outcome == "launched" else error
+        )
+        ledger.finish_attempt(done.invocation_id, outcome=done.outcome, run_dir=done.run_dir, error=done.error)
+    return done
+
+
+def _require_same_endpoint(
+    planned: plan.Plan, served: endpoint.Served | None, chosen: Sequence[plan.PlannedTask]
+) -> None:
+    """The model list of the endpoint must be the one that the canary saw, where both are known."""
+    canary = _newest_canary(planned, chosen) or _newest_canary(planned, chosen[:1])
+    before = json.loads(canary.endpoint).get("models", []) if canary and canary.endpoint else []
+    if served and before and served.models and sorted(before) != sorted(served.models):
+        raise Refused(
+            "The endpoint serves other models than at the canary",
+            where=f"{served.url} lists {', '.join(served.models[:5])}; the canary saw {', '.join(before[:5])}",
+            fix=f"canary(config={str(planned.path)!r}, again=true)",
+        )
 
 
 def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:

@@ -79,9 +79,28 @@ def path() -> Path:
 
 
 @contextlib.contextmanager
-def _connection() -> Iterator[sqlite3.Connection]:
+def exclusive() -> Iterator[None]:
+    """Only one caller at a time, over all servers of this state directory: look and write without another in between.
+
+    Raises:
+        StorageError: Another server holds it for longer than a launch may take to be written down.
+    """
+    from filelock import FileLock, Timeout
+
     try:
-        connection = sqlite3.connect(path(), timeout=BUSY_SECONDS, isolation_level=None)
+        with FileLock(path().with_suffix(".lock"), timeout=BUSY_SECONDS):
+            yield
+    except Timeout:
+        raise StorageError(
+            "Another server holds the ledger", where=str(path()), fix="try again; if it stays so, end that server"
+        ) from None
+
+
+@contextlib.contextmanager
+def _connection() -> Iterator[sqlite3.Connection]:
+    file = path()
+    try:
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
             _prepare(connection)
@@ -91,7 +110,7 @@ def _connection() -> Iterator[sqlite3.Connection]:
     except (sqlite3.Error, OSError) as error:
         raise StorageError(
             f"The ledger cannot be used: {error}",
-            where=str(path()),
+            where=str(file),
             fix="free disk space or set QUANTGATE_HOME to a writable directory",
         ) from None
 

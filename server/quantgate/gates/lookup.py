@@ -36,6 +36,11 @@ class Run:
         return self.attempt.kind if self.attempt else "external"
 
     @property
+    def whole(self) -> bool:
+        """Whether all tasks of the invocation are looked at, not one of them by its own directory."""
+        return self.directory is not None and len(self.directory.tasks) == len(RunDir.find(self.directory.path).tasks)
+
+    @property
     def limit(self) -> int:
         """Samples per task that it was launched with; 0 for all or unknown."""
         return self.attempt.sample_limit if self.attempt else 0
@@ -64,19 +69,31 @@ def find(run: str) -> Run:
     if _ID.fullmatch(text):
         return _by_id(text)
     if "/" in text or Path(text).expanduser().is_dir():
-        directory = RunDir.find(Path(text).expanduser())
-        attempt = ledger.attempt(directory.invocation_id) if directory.invocation_id else None
-        return Run(directory.invocation_id, directory, attempt, attempt.executor if attempt else "")
+        return _by_directory(RunDir.find(Path(text).expanduser()))
     raise BadInput(
         f"{text[:80]!r} is neither an invocation id nor a run directory", fix="give 16 hexadecimal digits or a path"
     )
 
 
+def run_of(attempt: ledger.Attempt) -> Run:
+    """The run of a launch, in its own place."""
+    path = invocation_dir(attempt)
+    return Run(attempt.invocation_id, RunDir.find(path) if path else None, attempt, attempt.executor)
+
+
+def _by_directory(directory: RunDir) -> Run:
+    attempt = ledger.attempt(directory.invocation_id) if directory.invocation_id else None
+    own = invocation_dir(attempt) if attempt and attempt.invocation_id == directory.invocation_id else None
+    if attempt is None or own is None or own.resolve() != directory.path.resolve():
+        # A copy of a run is somebody's directory, not the run: the ledger says nothing of it.
+        return Run(directory.invocation_id, directory, None, "")
+    return Run(attempt.invocation_id, directory, attempt, attempt.executor)
+
+
 def _by_id(invocation_id: str) -> Run:
     attempt = ledger.attempt(invocation_id)
     if attempt is not None:
-        path = invocation_dir(attempt)
-        return Run(attempt.invocation_id, RunDir.find(path) if path else None, attempt, attempt.executor)
+        return run_of(attempt)
     jobs = execdb.jobs(invocation_id)
     if not jobs:
         known = [a.invocation_id for a in ledger.attempts(limit=3)]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import credentials
+from .. import credentials, redact
 from ..benchmarks import catalogue, recipes
 from ..checkpoint import identity
-from ..errors import Refused
-from ..evalconfig import compose, fingerprint
+from ..errors import ConfigError, Refused
+from ..evalconfig import compose, fingerprint, variables
 from ..launcher import harness_env, harnesses, package
 
 LAUNCHED_HERE = ("process", "local")
@@ -54,18 +55,23 @@ class Plan:
         composed: The config as NEL would compose it.
         fingerprint: Of what would run.
         checkpoint: The declared or deployed checkpoint; empty for a handle or an undeclared one.
+        digest: SHA-256 of the file.
     """
 
     path: Path
     composed: compose.Composed
     fingerprint: str
     checkpoint: str
+    digest: str
     tasks: tuple[PlannedTask, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The environment of the child that launches it."""
-        return credentials.environment(self.path)
+        """The environment of the child that launches it; the values that the config takes from it are redacted from now on."""
+        environment = credentials.environment(self.path)
+        taken = variables.taken(self.config)
+        redact.register({n: environment[n] for n in taken if n in environment}, whatever_the_name=True)
+        return environment
 
     def chosen(self, tasks: list[str]) -> tuple[PlannedTask, ...]:
         """The tasks that a list of names or directories keeps; all for an empty list.
@@ -94,7 +100,9 @@ def read(config: str) -> Plan:
         CheckpointError: It names a checkpoint on this machine that cannot be read.
     """
     path = Path(config).expanduser()
+    digest = file_digest(path)
     composed = compose.compose(path)
+    _require_output_dir(composed, path)
     checkpoint = _checkpoint(composed)
     tasks = tuple(_planned(task) for task in composed.tasks)
     mark = fingerprint.fingerprint(
@@ -103,7 +111,31 @@ def read(config: str) -> Plan:
         checkpoint_identity=identity.identity(Path(checkpoint)) if checkpoint else "",
         harnesses=_harness_environments(tasks) if composed.executor == "process" else (),
     )
-    return Plan(path.resolve(), composed, mark, checkpoint, tasks, composed.config)
+    return Plan(path.resolve(), composed, mark, checkpoint, digest, tasks, composed.config)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a config's file: what was judged must be what is launched.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the config: {error.strerror}", where=str(path), fix="give an existing file"
+        ) from None
+
+
+def _require_output_dir(composed: compose.Composed, path: Path) -> None:
+    given = (composed.config.get("execution") or {}).get("output_dir")
+    if not isinstance(given, str) or not given.strip() or given == "???":
+        raise ConfigError(
+            "The config has no output directory",
+            where=f"{path}: execution.output_dir",
+            fix="edit_config(set=['execution.output_dir=/absolute/path'])",
+        )
 
 
 def _harness_environments(tasks: tuple[PlannedTask, ...]) -> tuple[str, ...]:
@@ -112,8 +144,9 @@ def _harness_environments(tasks: tuple[PlannedTask, ...]) -> tuple[str, ...]:
 
 
 def _checkpoint(composed: compose.Composed) -> str:
-    declared = (composed.config.get("quantgate") or {}).get("checkpoint")
-    deployed = (composed.config.get("deployment") or {}).get("checkpoint_path")
+    ours, deployment = composed.config.get("quantgate"), composed.config.get("deployment")
+    declared = ours.get("checkpoint") if isinstance(ours, Mapping) else None
+    deployed = deployment.get("checkpoint_path") if isinstance(deployment, Mapping) else None
     # A cluster's path means nothing on this machine.
     if composed.executor not in LAUNCHED_HERE:
         deployed = None

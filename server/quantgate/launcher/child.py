@@ -6,6 +6,7 @@ prints, log handlers and singletons stay in here; the parent keeps what was prin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import QuantgateError
+from ..errors import BadInput, QuantgateError
 
 LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 GENERATOR = "generate_invocation_id"
@@ -59,11 +60,18 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from nemo_evaluator_launcher.api.functional import run_eval
     from nemo_evaluator_launcher.api.types import RunConfig
 
+    text = Path(request["config"]).read_bytes()
+    if request["digest"] and hashlib.sha256(text).hexdigest() != request["digest"]:
+        raise BadInput(
+            "The config was changed while it was being launched",
+            where=request["config"],
+            fix="dry_run the changed config first",
+        )
     # A path goes in as a value: as a Hydra override it would need the quoting of Hydra's grammar.
     config = RunConfig.from_hydra(
         config=request["config"],
         hydra_overrides=[f"{LIMIT_KEY}={request['limit']}"] if request["limit"] else [],
-        dict_overrides={"execution": {"output_dir": request["output_dir"]}},
+        dict_overrides={"execution": {"output_dir": request["output_dir"].replace("${", "\\${")}},
     )
     invocation_id = run_eval(config, dry_run=dry_run, tasks=list(request["tasks"]) or None)
     return {"invocation_id": invocation_id}

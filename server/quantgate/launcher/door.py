@@ -58,6 +58,7 @@ class Request:
         limit: Samples per task; 0 for all.
         tasks: Tasks to keep; empty for all.
         invocation_id: Chosen by us; the caller has already written it down.
+        digest: SHA-256 that the config's file must have; empty for any.
     """
 
     config: Path
@@ -65,6 +66,7 @@ class Request:
     invocation_id: str
     limit: int = 0
     tasks: Sequence[str] = ()
+    digest: str = ""
 
 
 def dry_run(config: Path, env: Mapping[str, str]) -> Answer:
@@ -101,11 +103,13 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
             "limit": request.limit,
             "tasks": list(request.tasks),
             "invocation_id": request.invocation_id,
+            "digest": request.digest,
             "answer": str(answer_file),
             "seconds": seconds,
         }
         finished = children.run(
-            [sys.executable, "-m", "quantgate.launcher.child"],
+            # -P: a module of that name in the working directory must not stand in for a package.
+            [sys.executable, "-P", "-m", "quantgate.launcher.child"],
             stdin=json.dumps(message).encode(),
             env=_child_environment(env),
             seconds=seconds,

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,34 @@ FULL_BYTES = 16 << 20
 """A disk with less than this is full for an installation that just failed on it."""
 
 _PATCHES = Path(__file__).with_name("harness_patches")
+_PASSED = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TERM",
+        "LANG",
+        "TZ",
+        "TMPDIR",
+        "TMP",
+        "TEMP",
+        "HF_HOME",
+        "HF_HUB_OFFLINE",
+    }
+    | {"HF_DATASETS_CACHE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"}
+)
+_PASSED_PREFIXES = (
+    "LC_",
+    "XDG_",
+    "SSL_",
+    "NEMO_EVALUATOR_TELEMETRY",
+    "NEMO_EVALUATOR_LOG",
+    "NEMO_EVALUATOR_SHUTDOWN",
+    "ADAPTER_",
+)
+_PASSED_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 _DISK_FULL = ("No space left on device", "Errno 28", "Disk quota exceeded")
 
 
@@ -77,7 +106,7 @@ def ensure(wheel: HarnessWheel, log: TextIO) -> Path:
         return ready
     _say(log, f"waiting for the lock of {key(wheel)}")
     try:
-        with FileLock(environments_dir() / f"{key(wheel)}.lock", timeout=LOCK_SECONDS):
+        with _terminable(), FileLock(environments_dir() / f"{key(wheel)}.lock", timeout=LOCK_SECONDS):
             return installed(wheel) or _install(wheel, log)
     except Timeout:
         raise HarnessError(
@@ -97,8 +126,7 @@ def _install(wheel: HarnessWheel, log: TextIO) -> Path:
     build = builds / f"{key(wheel)}-{uuid.uuid4().hex[:8]}"
     complete = False
     try:
-        with _terminable():
-            _build(wheel, build, log)
+        _build(wheel, build, log)
         link = root / f".{build.name}"
         link.symlink_to(build)
         link.replace(root / key(wheel))
@@ -158,6 +186,18 @@ def site_packages(environment: Path) -> Path:
     return next((environment / "lib").glob("python3*/site-packages"))
 
 
+def base_environment(*more: str) -> dict[str, str]:
+    """What a harness and its installation see of this process's environment: no variable that a config must declare.
+
+    Args:
+        more: Further prefixes of names to pass.
+    """
+    prefixes = (*_PASSED_PREFIXES, *more)
+    return {
+        n: v for n, v in os.environ.items() if n in _PASSED or n.lower() in _PASSED_PROXIES or n.startswith(prefixes)
+    }
+
+
 def variables(wheel: HarnessWheel, environment: Path) -> dict[str, str]:
     """What the harness's processes need: its programs first on PATH, and the table's own variables."""
     site = str(site_packages(environment))
@@ -166,22 +206,26 @@ def variables(wheel: HarnessWheel, environment: Path) -> dict[str, str]:
 
 
 def _command(argv: list[str], wheel: HarnessWheel, log: TextIO) -> None:
-    clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
     last = ""
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=base_environment("PIP_")
     ) as process:
         assert process.stdout is not None
+        # A pip that says nothing would otherwise be waited for without an end.
+        limit = threading.Timer(INSTALL_SECONDS, process.kill)
+        limit.start()
         try:
             for raw in process.stdout:
                 line = redact.redact(raw.decode("utf-8", errors="replace").rstrip())
                 if line and not line.startswith("WARNING: Location"):
                     _say(log, line)
                     last = line if "notice" not in line and ("ERROR" in line or "ERROR" not in last) else last
-            code = process.wait(timeout=INSTALL_SECONDS)
+            code = process.wait()
         except BaseException:
             process.kill()
             raise
+        finally:
+            limit.cancel()
     if code == 0:
         return
     # ensurepip fails on a full disk without saying why.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from pathlib import Path
 
 import psutil
 
-from .runner_record import RUNNER_FILE, SAME_START_SECONDS, RunnerRecord, alive, boot_id, read_runner
+from ..machine import boot_id
+from .runner_record import RUNNER_FILE, alive, read_runner, session
 
-STOP_SECONDS = 10.0
-"""Between SIGTERM and SIGKILL; the harness writes its interrupted marker in this time."""
+STOP_SECONDS = 12.0
+"""Between SIGTERM and SIGKILL for the whole run; longer than the runner itself waits for its harness."""
 
 
 def stop(invocation: Path) -> bool:
@@ -32,18 +32,17 @@ def stop(invocation: Path) -> bool:
         return False
     if not lives and record.boot_id != boot_id():
         return True
-    family = _family(record)
+    family = session(record)
     if not family:
         return True
     _mark_cancelled(invocation)
-    _signal_group(record.pgid, signal.SIGTERM)
+    # The runner passes SIGTERM on to its harness; without a runner the harness gets it itself.
+    for process in [p for p in family if p.pid == record.pid] or family:
+        _signal(process, signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
-    if left:
-        _signal_group(record.pgid, signal.SIGKILL)
-        for survivor in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                survivor.kill()
-        _, left = psutil.wait_procs(left, timeout=2.0)
+    for survivor in left:
+        _signal(survivor, signal.SIGKILL)
+    _, left = psutil.wait_procs(left, timeout=2.0)
     return not left
 
 
@@ -53,21 +52,6 @@ def _mark_cancelled(invocation: Path) -> None:
             (logs / "stage.cancelled").touch()
 
 
-def _family(record: RunnerRecord) -> list[psutil.Process]:
-    """Every process of the runner's group: a runner that was killed alone leaves its harness behind in it."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if (
-                os.getpgid(process.pid) == record.pgid
-                and process.create_time() >= record.create_time - SAME_START_SECONDS
-            ):
-                found.append(process)
-    return found
-
-
-def _signal_group(pgid: int, signum: int) -> None:
-    if pgid <= 1 or pgid == os.getpgid(0):
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pgid, signum)
+def _signal(process: psutil.Process, signum: int) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(signum)

@@ -7,6 +7,8 @@ it. Directory layout, logs, stage files and states are those of NEL 0.2.6's loca
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -22,11 +24,16 @@ from nemo_evaluator_launcher.executors.base import BaseExecutor, ExecutionState,
 from nemo_evaluator_launcher.executors.registry import register_executor
 from omegaconf import DictConfig, OmegaConf
 
+from .. import credentials
 from ..errors import BadInput
 from . import process_control, process_runner
 from .harnesses import require_wheel
+from .shell import is_shell_safe
 
 CONTAINER_RESULTS = helpers.CONTAINER_RESULTS_DIR
+EVALUATOR_PART = "nemo_evaluator_config"
+_RESULTS = re.compile(r"(?<![\w./-])" + re.escape(CONTAINER_RESULTS) + r"(?![\w.-])")
+"""The container's directory as a path of its own or the beginning of one, also inside a longer argument."""
 START_SECONDS = 0.3
 """A runner that is gone after this time never started."""
 
@@ -61,7 +68,7 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
         _refuse_what_is_not_ours(cfg)
         invocation_id = str(generate_invocation_id())
         stamp = helpers.get_timestamp_string(include_microseconds=False)
-        directory = Path(str(cfg.execution.output_dir)).absolute() / f"{stamp}-{invocation_id}"
+        directory = _shell_safe(Path(str(cfg.execution.output_dir)).absolute()) / f"{stamp}-{invocation_id}"
         mapping = load_tasks_mapping()
         tasks = [_prepare(cfg, task, index, directory, mapping) for index, task in enumerate(cfg.evaluation.tasks)]
         helpers.check_unlisted_tasks_safeguard([t.planned.name for t in tasks if t.unlisted], dry_run=dry_run)
@@ -105,12 +112,30 @@ def _refuse_what_is_not_ours(cfg: DictConfig) -> None:
             where="deployment",
             fix="use deployment none with target.api_endpoint, or execution.type local (containers)",
         )
+    for name, auxiliary in (cfg.get("auxiliary_deployments") or {}).items():
+        if not isinstance(auxiliary, DictConfig) or auxiliary.get("type", "none") != "none":
+            raise BadInput(
+                "The process executor deploys nothing",
+                where=f"auxiliary_deployments.{name}",
+                fix="serve that model yourself and give its url, or use execution.type local (containers)",
+            )
     if cfg.execution.get("auto_export", {}).get("destinations"):
         raise BadInput(
             "The process executor does not export results",
             where="execution.auto_export",
             fix="build the config with export none",
         )
+
+
+def _shell_safe(path: Path) -> Path:
+    """NEL and the harnesses put this path unquoted into shell commands (NEL 0.2.6, ifbench 26.3)."""
+    if not is_shell_safe(str(path)):
+        raise BadInput(
+            "The output directory's path has characters that a shell would take apart",
+            where=f"execution.output_dir ({str(path)!r})",
+            fix="use a path of letters, digits and _ - . / only",
+        )
+    return path
 
 
 def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, mapping: dict[Any, Any]) -> _Prepared:
@@ -123,6 +148,7 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     require_wheel(definition["harness"], definition["container"])
     task_directory = directory / str(helpers.get_unique_task_name(task.name, index))
     artifacts = task_directory / "artifacts"
+    _refuse_unsafe_commands(cfg, task)
     # NEL 0.2.6 writes the container's /results into the command; nothing may reach that directory on the host.
     helpers.CONTAINER_RESULTS_DIR = str(artifacts)
     try:
@@ -132,6 +158,13 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     finally:
         helpers.CONTAINER_RESULTS_DIR = CONTAINER_RESULTS
     declared = collect_eval_env_vars(cfg, task, helpers.get_api_key_name(cfg))
+    for name in declared:
+        if credentials.steers_programs(name) and os.environ.get("NEMO_EVALUATOR_TRUST_PRE_CMD") != "1":
+            raise BadInput(
+                f"A process run does not take the variable {name} from a config: it steers which programs run",
+                where=f"{task.name}: env_vars",
+                fix="leave it out, or a person starts the server with NEMO_EVALUATOR_TRUST_PRE_CMD=1",
+            )
     variables = {name: _value(name, declaration) for name, declaration in declared.items()}
     if "dataset_dir" in task:
         variables["NEMO_EVALUATOR_DATASET_DIR"] = str(task["dataset_dir"])
@@ -147,6 +180,17 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     )
 
 
+def _refuse_unsafe_commands(cfg: DictConfig, task: DictConfig) -> None:
+    for place in (cfg.evaluation, task):
+        for name in ("pre_cmd", "post_cmd"):
+            if _RESULTS.search(str(place.get(name) or "")):
+                raise BadInput(
+                    f"{name} uses the container's {CONTAINER_RESULTS}, which a process run must not touch on this machine",
+                    where=f"{task.name}: {name}",
+                    fix="use a relative path, or execution.type local (containers)",
+                )
+
+
 def _off_container(cfg: DictConfig, artifacts: Path) -> DictConfig:
     """The config with every `/results…` path in the evaluator's part moved to the task's artifacts."""
 
@@ -155,12 +199,13 @@ def _off_container(cfg: DictConfig, artifacts: Path) -> DictConfig:
             return {k: moved(v) for k, v in value.items()}
         if isinstance(value, list):
             return [moved(v) for v in value]
-        if isinstance(value, str) and (value == CONTAINER_RESULTS or value.startswith(CONTAINER_RESULTS + "/")):
-            return str(artifacts) + value[len(CONTAINER_RESULTS) :]
-        return value
+        return _RESULTS.sub(lambda _: str(artifacts), value) if isinstance(value, str) else value
 
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    return DictConfig(moved(plain))
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    for place in (plain, plain.get("evaluation") or {}):
+        if EVALUATOR_PART in place:
+            place[EVALUATOR_PART] = moved(place[EVALUATOR_PART])
+    return DictConfig(plain)
 
 
 def _value(name: str, declaration: Any) -> str:
@@ -186,7 +231,7 @@ def _write(task: _Prepared) -> None:
         f"#!/usr/bin/env bash\n# {task.planned.name}: what NEL would run in the container of {task.planned.harness}\n"
     )
     (directory / "command.sh").write_text(f"{text}\n{task.comment}\n\n{task.command}\n", encoding="utf-8")
-    runner = f'exec {sys.executable} -m quantgate.launcher.process_runner "$(cd "$(dirname "$0")/.." && pwd)"\n'
+    runner = f'exec {shlex.quote(sys.executable)} -P -m quantgate.launcher.process_runner "$(cd "$(dirname "$0")/.." && pwd)"\n'
     (directory / "run.sh").write_text(
         "#!/usr/bin/env bash\n# Runs every task of this invocation again.\n" + runner, encoding="utf-8"
     )
@@ -214,7 +259,7 @@ def _start(directory: Path, tasks: list[_Prepared]) -> None:
         environment.update({prefix + name: value for name, value in task.variables.items()})
     with (directory / "runner.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantgate.launcher.process_runner", str(directory)],
+            [sys.executable, "-P", "-m", "quantgate.launcher.process_runner", str(directory)],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,

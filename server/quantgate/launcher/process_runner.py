@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from .. import redact
 from ..errors import QuantgateError
 from . import harness_env
 from .harnesses import require_wheel
@@ -31,6 +30,8 @@ TASK_VARIABLE = "QUANTGATE_TASK_{index}_"
 """Prefix under which a task's declared variables travel in the runner's environment; they are on no disk."""
 INTERRUPTED_CODE = 143
 SETUP_FAILED_CODE = 1
+STOP_SECONDS = 8.0
+"""Between SIGTERM and SIGKILL for a harness; it writes its interrupted marker in this time."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,11 @@ def _stage(logs: Path, name: str, code: int | None = None) -> None:
 
 
 def _task_environment(task: PlannedTask, environment: Path) -> dict[str, str]:
-    """What the harness sees: like its container, no secret but the ones that the task declared."""
-    shared = {
-        k: v for k, v in os.environ.items() if not k.startswith("QUANTGATE_TASK_") and not redact.is_secret_name(k)
-    }
-    for name in ("PYTHONPATH", "PYTHONHOME"):
-        shared.pop(name, None)
+    """What the harness sees: like its container, the base environment and the variables that the task declared."""
     prefix = TASK_VARIABLE.format(index=task.index)
     declared = {name: os.environ[prefix + name] for name in task.variables if prefix + name in os.environ}
-    return {**shared, **harness_env.variables(require_wheel(task.harness), environment), **declared}
+    base = harness_env.base_environment()
+    return {**base, **harness_env.variables(require_wheel(task.harness), environment), **declared}
 
 
 class _Runner:
@@ -96,9 +93,27 @@ class _Runner:
 
     def stop(self, signum: int, frame: object) -> None:  # noqa: ARG002 - the shape of a signal handler
         self.stopping = True
-        if self.current is not None and self.current.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.current.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, signum: int) -> None:
+        """Signal the whole group of the harness: its shell alone would die and leave the evaluation running."""
+        if self.current is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.current.pid, signum)
+
+    def _wait(self) -> int:
+        """The harness's exit code, 128 + n for a signal; after a stop its group gets `STOP_SECONDS`, then SIGKILL."""
+        assert self.current is not None
+        while True:
+            try:
+                code = self.current.wait(timeout=STOP_SECONDS if self.stopping else 1.0)
+            except subprocess.TimeoutExpired:
+                if self.stopping:
+                    self._signal(signal.SIGKILL)
+                continue
+            # What the shell left behind, if anything, must not outlive the exit record.
+            self._signal(signal.SIGKILL)
+            return code if code >= 0 else 128 - code
 
     def run(self, task: PlannedTask, record: RunnerRecord) -> None:
         directory = Path(task.directory)
@@ -121,7 +136,11 @@ class _Runner:
         try:
             with (logs / "install.log").open("a", encoding="utf-8") as log:
                 environment = harness_env.ensure(require_wheel(task.harness), log)
-        except (QuantgateError, OSError, KeyboardInterrupt) as error:
+        except KeyboardInterrupt:
+            self.stopping = True
+            out.write(f"{_now()} stopped while the harness was being installed\n")
+            return INTERRUPTED_CODE
+        except (QuantgateError, OSError) as error:
             out.write(f"{_now()} the harness could not be installed: {error}\n")
             return SETUP_FAILED_CODE
         out.write(f"{_now()} harness environment {environment}\n")
@@ -129,16 +148,17 @@ class _Runner:
         _stage(logs, "running")
         with (logs / "client_stdout.log").open("ab") as client:
             self.current = subprocess.Popen(
-                ["bash", str(Path(task.directory) / "command.sh")],
+                ["bash", "--noprofile", "--norc", str(Path(task.directory) / "command.sh")],
                 cwd=work,
                 env=_task_environment(task, environment),
                 stdin=subprocess.DEVNULL,
                 stdout=client,
                 stderr=subprocess.STDOUT,
+                process_group=0,
             )
             if self.stopping:
-                self.current.terminate()
-            return self.current.wait()
+                self._signal(signal.SIGTERM)
+            return self._wait()
 
 
 def main(invocation: Path) -> None:
@@ -150,7 +170,8 @@ def main(invocation: Path) -> None:
     record = own_record()
     write_runner(invocation / RUNNER_FILE, record)
     for task in read_plan(invocation):
-        runner.run(task, record)
+        if not runner.stopping:
+            runner.run(task, record)
 
 
 if __name__ == "__main__":

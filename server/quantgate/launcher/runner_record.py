@@ -9,12 +9,14 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
+from ..machine import boot_id
+
 RUNNER_FILE = "runner.json"
 MAX_RECORD_BYTES = 16 * 1024
 SAME_START_SECONDS = 2.0
 """Two start times closer than this are one process: the kernel derives them from a boot time that the clock's corrections move."""
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,6 @@ class RunnerRecord:
 
 def own_record() -> RunnerRecord:
     """The record of the process that calls this."""
-    import psutil
-
     process = psutil.Process()
     return RunnerRecord(process.pid, os.getpgid(0), process.create_time(), boot_id(), socket.gethostname())
 
@@ -68,13 +68,6 @@ def read_runner(path: Path) -> RunnerRecord | None:
     return record if record.pid > 0 else None
 
 
-def boot_id() -> str:
-    """The id of this boot of the kernel; empty where the kernel does not tell."""
-    with contextlib.suppress(OSError):
-        return _BOOT_ID.read_text("ascii").strip()
-    return ""
-
-
 def alive(record: RunnerRecord) -> bool | None:
     """Whether the recorded process still runs.
 
@@ -83,8 +76,6 @@ def alive(record: RunnerRecord) -> bool | None:
     Returns:
         None when it cannot be known from here: the record is another machine's, or the process may not be looked at.
     """
-    import psutil
-
     if record.host and record.host != socket.gethostname():
         return None
     here = boot_id()
@@ -98,3 +89,14 @@ def alive(record: RunnerRecord) -> bool | None:
         return False
     except psutil.AccessDenied:
         return None
+
+
+def session(record: RunnerRecord) -> list[psutil.Process]:
+    """Every process of the runner's session: a runner that was killed alone leaves its harness behind in it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            ours = os.getsid(process.pid) == record.pid and process.status() != psutil.STATUS_ZOMBIE
+            if ours and process.create_time() >= record.create_time - SAME_START_SECONDS:
+                found.append(process)
+    return found

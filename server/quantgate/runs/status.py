@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from .logs import log_files, read_tail
-from .process import alive, runner_of
+from .process import alive, orphaned, runner_of
 from .progress import read_progress
 from .reason import REASON_CHARACTERS, failure_reason
 from .rundir import TaskDir
@@ -135,6 +135,8 @@ def _process(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
         return (
             _Judged("running") if stages.running else _Judged("pending", _install_line(task) or "waiting to be started")
         )
+    if orphaned(record):
+        return _Judged("running", f"its runner {record.pid} is gone and the harness goes on; no exit record will come")
     if stages.cancelled:
         return _Judged(
             "cancelled", "cancelled through quantgate; the process was ended before it could write an exit record"

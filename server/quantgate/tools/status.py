@@ -80,9 +80,9 @@ def _row(view: judging.View) -> RunRow:
                 samples_done=_or_unknown(t.samples_done),
                 samples_expected=_or_unknown(t.samples_expected),
                 eta_seconds=_or_unknown(t.eta_seconds),
-                job_ids=[f"{run.invocation_id}.{i}"],
+                job_ids=[f"{run.invocation_id}.{t.task.rsplit('.', 1)[-1]}"],
             )
-            for i, t in enumerate(view.tasks)
+            for t in view.tasks
         ],
     )
 

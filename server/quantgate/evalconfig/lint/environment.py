@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 from ... import credentials, redact, workspace
@@ -11,6 +12,7 @@ from ..paths import Segment
 from .rule import Hit, Rule, Subject
 from .structure import FACTS
 
+_OC_ENV = re.compile(r"\$\{oc\.(?:env|decode):\s*([A-Za-z_][A-Za-z0-9_]*)")
 PREFIXES = ("host:", "lit:", "runtime:")
 TRUST_PRE_CMD = "NEMO_EVALUATOR_TRUST_PRE_CMD"
 
@@ -37,8 +39,9 @@ def _variables(subject: Subject) -> Iterator[tuple[str, str, str]]:
             yield paths.join((*place, str(name))), str(name), str(value)
 
 
-def resolver_in_env_vars(subject: Subject) -> Iterable[Hit]:
-    """`${oc.env:...}` in an env_vars value: it writes the secret into the resolved config."""
+def secret_by_resolver(subject: Subject) -> Iterable[Hit]:
+    """`${oc.env:...}` in an env_vars value, or of a secret anywhere: it writes the value into the resolved config."""
+    yield from _resolved_elsewhere(subject)
     for place in (*_groups(subject), ("deployment", "env_vars")):
         group = paths.dig(subject.written, *place)
         for name, value in group.items() if isinstance(group, dict) else ():
@@ -49,6 +52,29 @@ def resolver_in_env_vars(subject: Subject) -> Iterable[Hit]:
                     f"{path} takes its value by ${{oc.env:…}}, which puts the secret into the config",
                     f"write host:{name}",
                 )
+
+
+def _resolved_elsewhere(subject: Subject) -> Iterable[Hit]:
+    for path, value in _texts(subject.written, ()):
+        for name in _OC_ENV.findall(value):
+            if redact.is_secret_name(name) and "env_vars" not in path:
+                where = paths.join(path)
+                yield Hit(
+                    where,
+                    f"{where} takes {name} by ${{oc.env:…}}, which writes its value into the run's files",
+                    f"declare {name}: host:{name} under env_vars and give only the variable's name here",
+                )
+
+
+def _texts(value: object, path: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
 
 
 def no_prefix(subject: Subject) -> Iterable[Hit]:
@@ -126,7 +152,7 @@ def untrusted_command(subject: Subject) -> Iterable[Hit]:
 
 
 RULES = (
-    Rule("C10", "error", "Resolver inside env_vars", "write host:NAME", FACTS, resolver_in_env_vars),
+    Rule("C10", "error", "Secret by resolver", "write host:NAME", FACTS, secret_by_resolver),
     Rule("C09", "error", "env_vars value without a prefix", "host: for secrets, lit: for constants", FACTS, no_prefix),
     Rule("C11", "error", "Variable not set", "set the variable", FACTS, unset_variable),
     Rule(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ...launcher import harnesses
+from ...launcher.shell import is_shell_safe
 from .rule import Hit, Rule, Subject
 from .structure import FACTS
 
@@ -88,7 +89,27 @@ def process_with_deployment(subject: Subject) -> Iterable[Hit]:
         )
 
 
+def process_output_path(subject: Subject) -> Iterable[Hit]:
+    """An output directory that a shell would take apart: NEL and the harnesses put it unquoted into their commands."""
+    value = subject.at("execution", "output_dir")
+    if subject.composed.executor != "process" or not isinstance(value, str) or value == "???":
+        return
+    absolute = str(Path(value).expanduser().absolute())
+    if not is_shell_safe(absolute):
+        yield Hit(
+            "execution.output_dir", f"The output directory {absolute[:80]!r} has characters that a shell takes apart"
+        )
+
+
 RULES = (
+    Rule(
+        "P04",
+        "error",
+        "Output path unsafe in a shell",
+        "use a path of letters, digits and _ - . / only",
+        "quantgate's process executor",
+        process_output_path,
+    ),
     Rule("P03", "error", "Unknown executor", "correct execution.type", FACTS, unknown_executor),
     Rule(
         "P02",
