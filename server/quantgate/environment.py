@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import children, credentials, redact, workspace
+from . import credentials, workspace
 from .benchmarks import recipes
 from .evalconfig import compose, variables
-from .launcher import package
+from .launcher import containers, package
 
-ENGINE_SECONDS = 8.0
 JOINPATH_FIXED = (3, 12)
 """From this Python on, NEL 0.2.6's own build-config works: before, MultiplexedPath.joinpath takes one argument only."""
 
@@ -27,15 +24,6 @@ class Launcher:
     version: str
     validated_version: str
     build_config_works: bool
-
-
-@dataclass(frozen=True)
-class Containers:
-    """The Docker-compatible engine that NEL's local executor would call."""
-
-    engine: str
-    usable: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,7 @@ class Environment:
 
     blockers: list[str]
     launcher: Launcher
-    containers: Containers
+    containers: containers.Containers
     credentials: list[Credential]
     clusters: list[Cluster]
     workspaces: list[workspace.Workspace]
@@ -77,7 +65,7 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
         BadInput: A given workspace or config does not exist or cannot be read.
     """
     composed = compose.compose(Path(config).expanduser()) if config else None
-    engine = _containers()
+    engine = containers.look()
     needed = variables.needed(composed.config) if composed else _recipe_needs()
     found = credentials.locate(needed, Path(config).expanduser() if config else None)
     rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
@@ -113,23 +101,6 @@ def as_rows(found: Environment) -> dict[str, Any]:
     }
 
 
-def _containers() -> Containers:
-    engine = next((name for name in ("docker", "podman") if shutil.which(name)), "")
-    if not engine:
-        return Containers("", False, "neither docker nor podman is on PATH; execution.type process needs none")
-    info = children.run([engine, "info", "--format", "{{json .}}"], stdin=b"", env=os.environ, seconds=ENGINE_SECONDS)
-    if info.timed_out:
-        return Containers(engine, False, f"`{engine} info` did not answer within {ENGINE_SECONDS:.0f} s")
-    lines = [line for line in info.output.strip().splitlines() if line.strip()]
-    # The docker client exits 0 on some versions although no engine answers; it then says so.
-    problem = next((line for line in lines if "annot connect" in line or "error" in line.lower()[:12]), "")
-    if info.returncode != 0 or problem:
-        return Containers(engine, False, redact.redact(problem or (lines[-1] if lines else "no answer"))[:200])
-    if engine != "docker":
-        return Containers(engine, False, "podman works, but NEL calls `docker`: link docker to podman first on PATH")
-    return Containers(engine, True, "")
-
-
 def _recipe_needs() -> dict[str, str]:
     needed: dict[str, str] = {}
     for recipe in recipes.load_recipes().values():
@@ -139,7 +110,7 @@ def _recipe_needs() -> dict[str, str]:
 
 
 def _blockers(
-    launcher: Launcher, engine: Containers, composed: compose.Composed | None, rows: list[Credential]
+    launcher: Launcher, engine: containers.Containers, composed: compose.Composed | None, rows: list[Credential]
 ) -> list[str]:
     blockers = []
     if not launcher.version:

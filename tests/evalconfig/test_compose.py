@@ -98,8 +98,8 @@ def test_an_interpolation_bomb_is_refused_before_it_is_expanded(tmp_path: Path) 
 
 
 def test_oc_env_reads_the_env_file_beside_the_config_as_nels_command_line_does(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("QUANTGATE_TEST_DIR=/from/env/file\n")
-    path = write(tmp_path, PROCESS.replace("/tmp/results", "${oc.env:QUANTGATE_TEST_DIR}"))
+    (tmp_path / ".env").write_text("SOME_TEST_DIR=/from/env/file\n")
+    path = write(tmp_path, PROCESS.replace("/tmp/results", "${oc.env:SOME_TEST_DIR}"))
     assert compose(path).config["execution"]["output_dir"] == "/from/env/file"
 
 

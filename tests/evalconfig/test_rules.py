@@ -13,6 +13,7 @@ from quantgate.evalconfig.lint.engine import RULES
 from .made import PROCESS, SLURM, write
 
 LOCAL = PROCESS.replace("  type: process # no container\n", "")
+CHECKPOINT = Path(__file__).parents[1] / "data" / "checkpoints" / "bf16_dense"
 PARAMS = "        parallelism: 4 # what the server bears\n"
 TASK = "    - name: ifbench.ifbench # 294 prompts\n"
 LOGPROB = LOCAL.replace(TASK, "    - name: lm-evaluation-harness.hellaswag\n")
@@ -154,6 +155,16 @@ BROKEN = [
         LOCAL.replace(PARAMS, PARAMS + "        extra: {judge: {api_key: '${oc.env:JUDGE_API_KEY,x}'}}\n"),
         "evaluation.nemo_evaluator_config.config.params.extra.judge.api_key",
         "JUDGE_API_KEY",
+    ),
+    ("C02", LOCAL.replace("    url:", "    ulr:"), "target.api_endpoint.ulr", "no key"),
+    ("C02", LOCAL.replace("      params:", "      parms:"), "evaluation.nemo_evaluator_config.config.parms", "no key"),
+    ("C02", LOCAL.replace(TASK, TASK + "      nam: x\n"), "evaluation.tasks[0].nam", "no key"),
+    (
+        "D26",
+        LOCAL.replace(PARAMS, PARAMS + "        max_new_tokens: 999999\n")
+        + f"quantgate: {{checkpoint: {CHECKPOINT}}}\n",
+        "evaluation.nemo_evaluator_config.config.params.max_new_tokens",
+        "context",
     ),
     ("P03", LOCAL.replace("  output_dir", "  type: kubernetes\n  output_dir"), "execution.type", "process"),
     ("S06", SLURM.replace("/shared/results", "results"), "execution.output_dir", "relative"),

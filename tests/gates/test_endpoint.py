@@ -17,6 +17,7 @@ from quantgate.gates import endpoint
 class _Handler(BaseHTTPRequestHandler):
     answer: tuple[int, bytes] = (200, b"")
     key = ""
+    location = ""
     asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
@@ -25,6 +26,8 @@ class _Handler(BaseHTTPRequestHandler):
         if type(self).key and self.headers.get("Authorization") != f"Bearer {type(self).key}":
             code, body = 401, b""
         self.send_response(code)
+        if type(self).location:
+            self.send_header("Location", type(self).location)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -97,3 +100,31 @@ def test_a_url_that_is_none_is_refused() -> None:
 
 def test_a_deployment_of_its_own_is_not_asked() -> None:
     assert endpoint.probe({"deployment": {"type": "vllm"}}, {}) is None
+
+
+def test_a_redirect_does_not_carry_the_key_to_another_host(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (302, b"")
+    other: list[str] = []
+    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Other", (_Handler,), {"asked": other}))
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    handler.location = f"http://127.0.0.1:{http.server_port}/v1/models"
+    served = endpoint.probe(_config(url), {"SOME_KEY": "k" * 20})
+    http.shutdown()
+    http.server_close()
+    assert served is not None
+    assert "302" in served.note
+    assert other == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/v1", "http://127.0.0.1:80 80/v1", "http:///v1", "http://127.0.0.1:99999/v1"]
+)
+def test_a_broken_url_is_refused_not_tried(url: str) -> None:
+    with pytest.raises(BadInput, match="not an http url"):
+        endpoint.probe(_config(url), {})
+
+
+def test_the_list_of_models_stands_beside_the_path_and_keeps_the_query() -> None:
+    assert endpoint.models_url("http://h/v1/chat/completions?api-version=1") == "http://h/v1/models?api-version=1"
+    assert endpoint.models_url("http://h/v1/") == "http://h/v1/models"

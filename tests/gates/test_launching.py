@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import yaml
 
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
 from quantgate.gates import endpoint, judging, launching, ledger, lookup, waiting
-from quantgate.launcher import door
+from quantgate.launcher import containers, door
 
 
 @pytest.fixture
@@ -283,8 +286,6 @@ def test_a_run_is_found_by_id_by_directory_and_from_another_working_directory(
 
 
 def test_a_deleted_run_directory_is_unknown_not_failed(config: Path, nel: Launches) -> None:
-    import shutil
-
     launching.dry_run(str(config))
     attempt = _canary(config).attempt
     shutil.rmtree(attempt.run_dir)
@@ -297,3 +298,97 @@ def test_waiting_ends_when_the_server_goes(config: Path, nel: Launches, monkeypa
     monkeypatch.setattr("quantgate.children.wait", lambda seconds: True)
     (view,) = waiting.until_final([attempt.invocation_id], 45)
     assert view.state in {"pending", "running", "unknown"}
+
+
+def test_two_launches_at_once_start_one_run(config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pass_both(config)
+    before = len(nel.requests)
+    barrier = threading.Barrier(2)
+
+    def probe(config: Any, env: Any) -> endpoint.Served:
+        barrier.wait(timeout=10)
+        return endpoint.Served("http://x/v1/models", ("m",))
+
+    monkeypatch.setattr(endpoint, "probe", probe)
+    with ThreadPoolExecutor(2) as pool:
+        launches = [f.result() for f in [pool.submit(_run, config) for _ in "12"]]
+    assert sorted(launch.found for launch in launches) == [False, True]
+    assert len({launch.attempt.invocation_id for launch in launches}) == 1
+    assert len(nel.requests) == before + 1
+
+
+def test_a_launch_that_a_killed_server_left_open_does_not_stand_in_the_way_for_ever(
+    config: Path, nel: Launches
+) -> None:
+    _pass_both(config)
+    fingerprint = _run(config).plan.fingerprint
+    stale = ledger.Attempt("c" * 16, "subset", fingerprint, str(config), "process", str(config.parent), sample_limit=3)
+    ledger.add_attempt(stale)
+    assert judging.look(stale).state == "pending"
+    assert _run(config, max_samples=3).found
+    late = dataclasses.replace(stale, invocation_id="d" * 16, sample_limit=4, created=stale.created - 3600)
+    ledger.add_attempt(late)
+    assert judging.look(late).state == "interrupted"
+    assert not _run(config, max_samples=4).found
+
+
+def test_an_unforeseen_error_in_a_launch_closes_its_row(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching.dry_run(str(config))
+
+    def full(request: door.Request, env: Any) -> door.Answer:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(door, "launch", full)
+    with pytest.raises(OSError, match="No space"):
+        _canary(config)
+    assert ledger.attempts()[0].outcome == "failed"
+
+
+def test_one_task_or_a_copy_of_a_canary_does_not_judge_it(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _write(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
+    launching.dry_run(str(config))
+    attempt = _canary(config).attempt
+    first = Path(attempt.run_dir) / "ifbench.ifbench.0"
+    second = Path(attempt.run_dir) / "ifbench.ifbench_aa_v2.1" / "logs"
+    second.mkdir(parents=True)
+    (second / "stage.running").write_text("2026-01-02T03:04:06Z")
+    (first / "logs" / "stage.exit").write_text("2026-01-02T03:05:06Z 0")
+    judging.view(lookup.find(str(first)))
+    copy = tmp_path / "copies" / Path(attempt.run_dir).name
+    shutil.copytree(attempt.run_dir, copy)
+    (copy / "ifbench.ifbench_aa_v2.1" / "logs" / "stage.exit").write_text("2026-01-02T03:05:06Z 0")
+    assert lookup.find(str(copy)).kind == "external"
+    judging.view(lookup.find(str(copy)))
+    assert ledger.gate(attempt.fingerprint, "canary", attempt.invocation_id) is None
+
+
+def test_an_endpoint_that_serves_another_model_than_the_canary_s_is_refused(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pass_both(config)
+    monkeypatch.setattr(endpoint, "probe", lambda config, env: endpoint.Served("http://x/v1/models", ("m", "other")))
+    with pytest.raises(Refused, match="other models than at the canary"):
+        _run(config)
+
+
+def test_a_negative_number_of_samples_is_refused(config: Path, nel: Launches) -> None:
+    _pass_both(config)
+    with pytest.raises(Refused, match="max_samples"):
+        _run(config, max_samples=-3)
+
+
+def test_the_local_executor_without_an_engine_is_refused_before_anything_is_launched(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["execution"]["type"] = "local"
+    config.write_text(yaml.safe_dump(content))
+    launching.dry_run(str(config))
+    monkeypatch.setattr(
+        "quantgate.launcher.containers.look", lambda: containers.Containers("docker", False, "no daemon")
+    )
+    with pytest.raises(LauncherError, match=r"no daemon.*nothing was launched"):
+        _canary(config)
+    assert ledger.attempts() == []

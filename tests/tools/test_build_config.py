@@ -75,7 +75,8 @@ def test_no_benchmarks_give_a_config_without_tasks_and_the_call_that_adds_them(t
 
 def test_tasks_that_the_process_executor_cannot_run_are_named(tmp_path: Path) -> None:
     answer = build_config("process", "none", "chat_reasoning", ["agentic"], output=str(tmp_path))
-    (warning,) = answer.warnings
+    endpoint, warning = answer.warnings
+    assert "set target.api_endpoint.url" in endpoint
     assert "ns_bfcl_v4" in warning
     assert "tau2_bench_telecom" not in warning, "tau2_bench has a wheel"
 

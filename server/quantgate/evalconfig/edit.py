@@ -66,7 +66,8 @@ class Edited:
 def edit(config: str, request: Request) -> Edited:
     """Apply a request to a config file and write it in one step.
 
-    The order is: remove tasks, unset, model, add tasks, layout, parallelism, set; so a `set` has the last word.
+    The order is: remove tasks, unset, `set` of execution.*, model, add tasks, layout, parallelism, set; so a `set` has the
+    last word.
 
     Raises:
         ConfigError: The config cannot be read or edited.
@@ -85,6 +86,10 @@ def edit(config: str, request: Request) -> Edited:
         document = tasklist.remove(document, name)
     for path in request.unset:
         document = surgery.unset(document, path)
+    # Where it runs decides which variant of a recipe is taken, so this much of `set` comes before the tasks.
+    for assignment in parsed:
+        if assignment.path.startswith("execution."):
+            document = surgery.set_value(document, assignment.path, assignment.value)
     if request.model:
         document = model.use(document, request.model, notes)
     for name in request.add_tasks:

@@ -25,6 +25,8 @@ class KnownKeys(BaseModel):
     params: list[str]
     whole_numbers: dict[str, list[str]]
     numbers: dict[str, list[str]]
+    closed: dict[str, list[str]]
+    elsewhere: list[str]
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import QuantgateError, Refused
 from ..evalconfig import lint
-from ..launcher import door, harnesses
+from ..launcher import containers, door, harnesses
 from ..runs.invocation import LIVE
 from . import endpoint, judging, ledger, lookup, plan
 
@@ -52,7 +52,9 @@ def dry_run(config: str) -> DryRun:
     if errors:
         reasons = tuple(f"{f.rule} {f.path}: {f.message}" for f in errors[:10])
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, reasons))
-        return DryRun(False, planned, report.findings, "", f"{len(errors)} errors to mend first")
+        return DryRun(
+            False, planned, report.findings, "", f"{len(errors)} error{'s' if len(errors) > 1 else ''} to mend first"
+        )
     try:
         answer = door.dry_run(planned.path, planned.environment())
     except QuantgateError as error:
@@ -248,3 +250,5 @@ def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
     if planned.composed.executor == "process":
         for task in planned.chosen(tasks):
             harnesses.require_wheel(task.harness, task.container)
+    else:
+        containers.require_engine()

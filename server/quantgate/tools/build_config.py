@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..benchmarks.bundles import Answers, understand
 from ..benchmarks.catalogue import load_catalogue
+from ..benchmarks.recipes import load_recipes
 from ..evalconfig.missing import missing_values
 from ..launcher import harnesses, templates
 from .spec import ToolResult, ToolSpec
@@ -72,14 +73,28 @@ def build_config(
     add_tasks = _not_there(answers.add_tasks, tasks)
     return BuiltConfig(
         path=str(path),
-        missing=[MissingRow(path=value.path, meaning=value.meaning) for value in missing_values(config)],
+        missing=_missing(config, answers),
         options=ConfigOptions.model_validate(templates.options()),
         tasks=tasks,
         add_tasks=add_tasks,
         understood=list(answers.notes),
-        warnings=_warnings(answers, config, tasks),
+        warnings=_warnings(answers, config, tasks, add_tasks),
         next_step=_next_step(path, answers, add_tasks, tasks),
     )
+
+
+def _missing(config: Mapping[str, Any], answers: Answers) -> list[MissingRow]:
+    rows = [MissingRow(path=value.path, meaning=value.meaning) for value in missing_values(config)]
+    if answers.deployment == "none":
+        # The template names a hosted service; nobody who has a checkpoint means that one.
+        for key, meaning in (
+            ("url", "Full URL of the user's endpoint"),
+            ("api_key_name", "Name of its key's variable"),
+        ):
+            rows.append(
+                MissingRow(path=f"target.api_endpoint.{key}", meaning=f"{meaning} (a template's value is there)")
+            )
+    return rows
 
 
 def _not_there(names: tuple[str, ...], tasks: list[str]) -> list[str]:
@@ -89,7 +104,7 @@ def _not_there(names: tuple[str, ...], tasks: list[str]) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str]) -> list[str]:
+def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str], add_tasks: list[str]) -> list[str]:
     warnings = []
     limited = [t["name"] for t in config.get("evaluation", {}).get("tasks", []) if _limit(t) is not None]
     if limited:
@@ -102,7 +117,17 @@ def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str]) -> 
             "execution.username reads the variable USER, which is not set here: give the cluster's user name with "
             "edit_config(set=['execution.username=…'])."
         )
+    if answers.deployment == "none":
+        warnings.append(
+            f"The template's endpoint is {_endpoint(config)}: set target.api_endpoint.url and api_key_name to the user's own."
+        )
     if answers.execution == templates.PROCESS:
+        for name in add_tasks:
+            recipe = load_recipes().get(name)
+            if recipe is not None and all(variant.container_only for variant in recipe.variants):
+                warnings.append(
+                    f"{name} runs in containers only: build with execution=local and a container engine for it."
+                )
         catalogue = load_catalogue()
         without = [t for t in tasks if harnesses.wheel_for(catalogue.resolve(t).harness) is None]
         if without:
@@ -111,6 +136,11 @@ def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str]) -> 
                 "with edit_config(remove_tasks=…), or build with execution=local and a container engine."
             )
     return warnings
+
+
+def _endpoint(config: Mapping[str, Any]) -> str:
+    target = config.get("target", {}).get("api_endpoint", {})
+    return f"{target.get('url', 'empty')} with the key of {target.get('api_key_name', 'no variable')}"
 
 
 def _limit(task: Mapping[str, Any]) -> object:

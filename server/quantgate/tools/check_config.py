@@ -85,7 +85,7 @@ def _next_step(report: lint.Report, config: str) -> str:
     first = next(finding for finding in report.findings if finding.severity == "error")
     if first.rule == "compose":
         return f"Correct line {first.line} of the file ({first.fix}), then check_config again."
-    return f"edit_config(config={config!r}, …) to mend {first.rule} at {first.path}: {first.fix}."
+    return f"Mend {first.rule} at {first.path}: {first.fix}; changes of the file go through edit_config(config={config!r}, …)."
 
 
 TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True)

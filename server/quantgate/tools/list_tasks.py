@@ -81,7 +81,7 @@ def _short(text: str) -> str:
 def _next_step(found: SearchResult, shown: int) -> str:
     if not found.hits:
         return "Ask list_tasks again with other words or without the filters."
-    hit = found.hits[0]
+    hit = next((h for h in found.hits if h.recipe), found.hits[0])
     name = hit.recipe.name if hit.recipe else hit.task.id
     what = "the recipe" if hit.recipe else "the task"
     more = " Narrow the query, or raise limit, to see the rest." if shown < len(found.hits) else ""
@@ -99,6 +99,8 @@ def _warnings(found: SearchResult, query: str, harness: str) -> list[str]:
         warnings.append(f"Nothing holds the words {query!r}; these are the most similar names.")
     if found.recipe is not None:
         warnings.append(_recipe_note(found.recipe, query))
+        if all(variant.container_only for variant in found.recipe.variants):
+            warnings.append(f"{found.recipe.name} runs in containers only, not with execution=process.")
     return warnings
 
 

@@ -95,6 +95,10 @@ def read_model_config(
     layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
     warnings = [card_error] if card_error else []
     warnings += _warnings(record, gpu)
+    if any("tokenizer" in name for name in facts.missing_files):
+        warnings.append(
+            "There is no tokenizer: the export is broken, unless the server that runs it has one of its own; ask."
+        )
     return ModelConfig(
         kind=source.kind,
         path=str(source.gguf or source.path),
@@ -141,9 +145,9 @@ def _warnings(record: QuantizationRecord, gpu: Gpu | None) -> list[str]:
 
 
 def _next_step(model: str, source: ModelSource, facts: ModelFacts, has_card: bool) -> str:
-    call = f"detect_quantization(model={json.dumps(model)})"
+    call = f"detect_quantization(model={json.dumps(model)}) if not done, then build_config or edit_config"
     if has_card:
-        return f"{call}; then confirm the quoted card lines with the user."
+        return f"{call}; confirm the quoted card lines with the user first."
     name = source.handle or facts.architecture or source.path.name
     return (
         f"{call}; search for the card of {name!r}, none is here (sampling, output length, reasoning switch, parsers)."

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from ...checkpoint.inspection import inspect_model
+from ...errors import CheckpointError
 from .. import paths
 from ..keys import known
 from .rule import Hit, Rule, Subject, params_places
@@ -74,7 +77,38 @@ def _is_number(value: Any, *, whole: bool) -> bool:
     return isinstance(value, int)
 
 
+def output_beyond_context(subject: Subject) -> Iterable[Hit]:
+    """A max_new_tokens that leaves no room for the prompt in the checkpoint's context."""
+    checkpoint = subject.at("quantgate", "checkpoint") or subject.at("deployment", "checkpoint_path")
+    places = [(path, params) for path, params in params_places(subject, "config", "params") if isinstance(params, dict)]
+    asked = [
+        (path, params["max_new_tokens"])
+        for path, params in places
+        if _is_number(params.get("max_new_tokens"), whole=True)
+    ]
+    if not asked or not isinstance(checkpoint, str) or not Path(checkpoint).expanduser().exists():
+        return
+    try:
+        context = inspect_model(checkpoint).facts.max_position_embeddings
+    except CheckpointError:
+        return  # The dry run names what is wrong with the checkpoint.
+    for path, tokens in asked:
+        if context and tokens >= context:
+            yield Hit(
+                f"{path}.max_new_tokens",
+                f"max_new_tokens {tokens} leaves no room for a prompt in the context of {context}",
+            )
+
+
 RULES = (
+    Rule(
+        "D26",
+        "error",
+        "Answers longer than the context",
+        "lower it well below the context, or serve and declare a longer one",
+        FACTS,
+        output_beyond_context,
+    ),
     Rule("C22", "error", "deployment.multiple_instances", "use execution.num_instances", FACTS, multiple_instances),
     Rule(
         "D04",

@@ -13,6 +13,7 @@ from .rule import Hit, Rule, Subject
 from .structure import FACTS
 
 _OC_ENV = re.compile(r"\$\{oc\.(?:env|decode):\s*([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIXES = ("host:", "lit:", "runtime:")
 TRUST_PRE_CMD = "NEMO_EVALUATOR_TRUST_PRE_CMD"
 
@@ -97,10 +98,19 @@ def unset_variable(subject: Subject) -> Iterable[Hit]:
     for found in credentials.locate(wanted, subject.document.path):
         if found.set:
             continue
+        place = wanted[found.name]
+        if redact.redact(found.name) != found.name or not _VARIABLE.fullmatch(found.name):
+            yield Hit(
+                place,
+                f"{place} holds what looks like a key where a variable's name belongs",
+                "give the variable's name",
+            )
+            continue
+        spare = f", or edit_config(unset=['{place}']) when no task needs it" if "env_vars" in place else ""
         yield Hit(
-            wanted[found.name],
+            place,
             f"The variable {found.name} is not set; looked in {_looked_in(subject, found.name)}",
-            f"set {found.name} in the server's environment or in a `.env` file beside the config",
+            f"set {found.name} in the server's environment or in a `.env` file beside the config{spare}",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from .. import missing, paths
 from ..keys import deployment_keys, execution_keys, known
+from ..paths import Segment
 from .rule import Hit, Rule, Subject, params_places
 
 FACTS = "NeMo Evaluator Launcher 0.2.6"
@@ -49,6 +50,29 @@ def unknown_key(subject: Subject) -> Iterable[Hit]:
             hint = f"did you mean `{near[0]}`?" if near else f"remove it; known keys: {', '.join(sorted(names))}"
             # An unknown key near a known one is a misspelling; another one may be read by a custom image or script.
             yield Hit(f"{section}.{key}", message, hint, None if near else "warning")
+    yield from _unknown_in_closed_places(subject)
+
+
+def _unknown_in_closed_places(subject: Subject) -> Iterable[Hit]:
+    table = known()
+    for place, names in table.closed.items():
+        for path in _expanded(subject, place):
+            written = paths.dig(subject.written, *path)
+            for key in map(str, written) if isinstance(written, dict) else ():
+                if key in names or key in table.elsewhere:
+                    continue
+                near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+                where = paths.join([*path, key])
+                hint = f"did you mean `{near[0]}`?" if near else f"remove it; known keys: {', '.join(names)}"
+                yield Hit(where, f"There is no key {where}", hint)
+
+
+def _expanded(subject: Subject, place: str) -> list[tuple[Segment, ...]]:
+    head, star, tail = place.partition(".*")
+    if not star:
+        return [tuple(place.split("."))]
+    rest = tuple(tail.strip(".").split(".")) if tail else ()
+    return [(*head.split("."), task.index, *rest) for task in subject.tasks]
 
 
 def _deployment_group(subject: Subject) -> str:
@@ -158,7 +182,7 @@ RULES = (
         FACTS,
         execution_env_vars,
     ),
-    Rule("C02", "error", "Unknown key under execution or deployment", "correct the key", FACTS, unknown_key),
+    Rule("C02", "error", "Unknown key", "correct the key", FACTS, unknown_key),
     Rule("C03", "error", "Missing value (???)", "give the value", FACTS, missing_value),
     Rule(
         "C07",
