@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def _call(name: str, text: str) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback could hold a secret; one redacted line says what it was
         print(redact(f"{name} failed with an unexpected {type(error).__name__}: {error}"), file=sys.stderr)
         return 1
-    print(json.dumps(redact_value(result.model_dump(mode="json")), indent=1, ensure_ascii=False))
+    print(json.dumps(redact_value(result.model_dump(mode="json")), indent=1, ensure_ascii=False), flush=True)
     return 0
 
 
@@ -90,6 +91,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 1 when a tool refused.
     """
     args = _parser().parse_args(argv)
+    try:
+        return _run(args)
+    except BrokenPipeError:
+        # `quantgate call … | head` is no error; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(args: argparse.Namespace) -> int:
     if args.command == "serve":
         from .server import serve
 

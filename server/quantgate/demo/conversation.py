@@ -18,6 +18,8 @@ RUN_WAIT_SECONDS = 5
 LONGEST_RUN_SECONDS = 1800
 """The first canary also installs the harness, which a slow package index can stretch to minutes."""
 
+MOST_CUT_SHARE = 0.5
+"""Above this share of answers cut at max_new_tokens an agent says so before it goes on."""
 PARAMS = "evaluation.nemo_evaluator_config.config.params"
 ADAPTER = "evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config"
 KEY_NAME = "DUMMY_API_KEY"
@@ -189,7 +191,7 @@ class Conversation:
             samples=samples,
         )
         invocation = canary.text("invocation_id")
-        say = ("8.2", "I wait for the canary. The first one also installs the harness.")
+        say = ("8.2", "I wait for the canary. The first one on a machine also installs the harness.")
         judged = await self._watch(invocation, CANARY_WAIT_SECONDS, say)
         self._cut_share = judged.inner("gate").inner("estimate").number("truncated_share") or 0.0
         if not judged.inner("gate").flag("passed"):
@@ -199,12 +201,17 @@ class Conversation:
     async def _launch(self, config: str) -> str:
         started = await self._ask(
             "8.3",
-            "The canary passed. I start the run on a subset that fits a demo.",
+            self._why_to_go_on(),
             "run",
             config=config,
             max_samples=self._setting.samples,
         )
         return started.text("invocation_id")
+
+    def _why_to_go_on(self) -> str:
+        cut = self._cut_share > MOST_CUT_SHARE
+        accepted = "Most of its answers were cut off: fine for a demo, not for a result. " if cut else ""
+        return f"The canary passed. {accepted}I start the run on a subset that fits a demo."
 
     async def _watch(self, invocation: str, wait_seconds: int, say: tuple[str, str]) -> Fields:
         arguments = {"invocation_ids": [invocation], "wait_seconds": wait_seconds}

@@ -92,7 +92,7 @@ class Interrupts:
         if self.received:
             return
         self.received = True
-        self._screen.note("Stopping …", style="yellow")
+        self._screen.note("Stopping; the harness gets a few seconds to end …", style="yellow")
         if self._cancel is not None:
             # Raising here would land in the middle of the event loop; the scope unwinds it in order.
             self._cancel()
