@@ -1,7 +1,7 @@
 """Start to the first tools/list: `quantgate serve` against an MCP server with one empty tool, in turn, in one run.
 
-Also the size of tools/list in tokens (o200k of the JSON is not to be had offline; cl100k_base is counted). Prints a table; asserts
-nothing: absolute times are noise on a shared machine, the ratio is what counts.
+Also the size of tools/list in tokens of cl100k_base, a vocabulary that is to be had offline. Asserts nothing: absolute times are
+noise on a shared machine, the ratio is what counts.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _read(out: IO[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for sig in (signal.SIGTERM, signal.SIGKILL):
+    for sig in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         _signal(process, sig)
         try:
             process.wait(timeout=GRACE_SECONDS)
