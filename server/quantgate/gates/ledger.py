@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from .. import workspace
 from ..errors import StorageError
 
@@ -85,8 +87,6 @@ def exclusive() -> Iterator[None]:
     Raises:
         StorageError: Another server holds it for longer than a launch may take to be written down.
     """
-    from filelock import FileLock, Timeout
-
     try:
         with FileLock(path().with_suffix(".lock"), timeout=BUSY_SECONDS):
             yield
@@ -107,7 +107,7 @@ def _connection() -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, Timeout) as error:
         raise StorageError(
             f"The ledger cannot be used: {error}",
             where=str(file),
@@ -125,14 +125,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
             where=str(path()),
             fix="upgrade quantgate",
         )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    # Another server may have made it while this one waited for the lock.
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-    connection.execute("COMMIT")
+    # SQLite does not wait for a lock when it changes the journal mode, so servers that start at once take turns here.
+    with FileLock(path().with_suffix(".creating"), timeout=BUSY_SECONDS):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
 
 
 def add_attempt(attempt: Attempt) -> None:
