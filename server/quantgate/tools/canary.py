@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..gates import judging, launching, waiting
-from .gate_rows import CanaryGate, gate_row
+from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
 
 
@@ -70,12 +70,7 @@ def _warnings(launch: launching.Launch, view: judging.View) -> list[str]:
         if launch.found
         else []
     )
-    share = (view.gate.detail.get("estimate", {}) if view.gate else {}).get("truncated_share", 0)
-    if share > judging.MOST_TRUNCATED:
-        warnings.append(
-            f"{share:.0%} of the answers were cut off at max_new_tokens: raise it, or say so beside the score."
-        )
-    return warnings
+    return [*warnings, *gate_warnings(view)]
 
 
 TOOL = ToolSpec(function=canary, step="8.2", title="Canary", read_only=False, open_world=True)

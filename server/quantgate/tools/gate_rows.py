@@ -37,3 +37,14 @@ def gate_row(view: judging.View) -> CanaryGate:
         reasons=list(view.gate.reasons) if view.gate else [],
         estimate=Estimate(**detail.get("estimate", {})),
     )
+
+
+def gate_warnings(view: judging.View) -> list[str]:
+    """What a passed canary still asks for before the full run."""
+    share = view.gate.detail.get("estimate", {}).get("truncated_share", 0.0) if view.gate else 0.0
+    if share <= judging.MOST_TRUNCATED:
+        return []
+    return [
+        f"{share:.0%} of the canary's answers were cut off at max_new_tokens: raise it before the full run; if the user fixed it, "
+        "ask, and report the share with the score."
+    ]

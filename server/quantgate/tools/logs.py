@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..errors import UnknownName
-from ..gates import lookup
+from ..gates import judging, lookup
+from ..runs.invocation import LIVE
 from ..runs.logs import read_tail
 from ..runs.selection import select
 from .spec import ToolResult, ToolSpec
@@ -51,13 +52,22 @@ def logs(
     files = select(run.directory, task=task, source=source, file=file)
     entries = [read_tail(f, lines, before) for f in files[:MAX_FILES]]
     return LogsResult(
-        next_step=f"Mend the cause with edit_config; logs(invocation_id='{invocation_id}', file=…, before=…) shows what is above.",
+        next_step=_next_step(invocation_id, judging.view(run).state),
         entries=[
             Entry(task=e.task, file=e.file, text=e.text, bytes_total=e.bytes_total, next_before=e.next_before)
             for e in entries
         ],
         omitted=max(0, len(files) - MAX_FILES),
     )
+
+
+def _next_step(invocation_id: str, state: str) -> str:
+    above = f"logs(invocation_id='{invocation_id}', file=…, before=…) shows what is above"
+    if state == "succeeded":
+        return f"The run succeeded: verify_run(run='{invocation_id}') judges it; {above}."
+    if state in LIVE:
+        return f"The run goes on: status(invocation_ids=['{invocation_id}'], wait_seconds=30); {above}."
+    return f"Find the cause in these lines and mend it (edit_config, or the endpoint); {above}."
 
 
 TOOL = ToolSpec(function=logs, step="-", title="Read logs")

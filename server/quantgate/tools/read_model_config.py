@@ -95,7 +95,11 @@ def read_model_config(
     layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
     warnings = [card_error] if card_error else []
     warnings += _warnings(record, gpu)
-    if any("tokenizer" in name for name in facts.missing_files):
+    if any(name.startswith("chat template") for name in facts.missing_files):
+        warnings.append(
+            "There is no chat template: a base model, or a server that falls back to another one (ChatML); ask which."
+        )
+    if any(name.startswith("tokenizer") for name in facts.missing_files):
         warnings.append(
             "There is no tokenizer: the export is broken, unless the server that runs it has one of its own; ask."
         )

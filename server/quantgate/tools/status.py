@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..gates import judging, ledger, waiting
 from ..runs.invocation import LIVE
-from .gate_rows import CanaryGate, gate_row
+from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
 
 NEWEST = 10
@@ -58,6 +58,7 @@ def status(
     views = waiting.until_change(wanted, wait_seconds)
     return StatusResult(
         next_step=_next_step(views),
+        warnings=[warning for view in views for warning in gate_warnings(view)],
         runs=[_row(v) for v in views],
         omitted=max(0, len(known) - NEWEST),
     )

@@ -66,11 +66,27 @@ def verify_run(run: Annotated[str, Field(description="Invocation id or run direc
     verification = verify.verify(found.directory, judging.expectations(found.directory, found.limit))
     return VerifyRunResult(
         next_step=_next_step(verification, found),
-        warnings=["This run is a canary: its score is not a result."] if found.kind == "canary" else [],
+        warnings=_warnings(verification, found),
         verdict=verification.verdict,
         subset=_subset(verification),
         tasks=[_task(t) for t in verification.tasks],
     )
+
+
+def _warnings(verification: verify.Verification, found: lookup.Run) -> list[str]:
+    warnings = ["This run is a canary: its score is not a result."] if found.kind == "canary" else []
+    for task in verification.tasks:
+        share = task.stats.truncated_share if task.stats else None
+        if share is not None and share > judging.MOST_TRUNCATED:
+            warnings.append(
+                f"{task.task}: {share:.0%} of the answers were cut off at max_new_tokens; say so beside the score."
+            )
+        score = task.score
+        if score is not None and score.value in {score.minimum, score.maximum}:
+            warnings.append(
+                f"{task.task}: every sample got the same score, so a standard error of 0 is no certainty: read some answers first."
+            )
+    return warnings
 
 
 def _subset(verification: verify.Verification) -> Subset:
