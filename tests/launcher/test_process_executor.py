@@ -73,6 +73,13 @@ def test_what_a_private_directory_of_a_killed_server_held_is_swept(tmp_path: Pat
     assert not left.exists()
 
 
+def test_a_home_that_cannot_be_written_does_not_stop_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEMO_EVALUATOR_EXEC_DB_FILE")
+    monkeypatch.setenv("HOME", "/proc/no-such-home")
+    assert execdb.path().is_relative_to(workspace.state_dir())
+    assert "model_id: m" in door.dry_run(_config(tmp_path), _environment()).output
+
+
 def test_the_repair_of_a_dry_run_without_any_variable_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NEL 0.2.6 fails on an unbound name when a local config declares no variable at all."""
     monkeypatch.delenv("NEMO_EVALUATOR_TELEMETRY_LEVEL", raising=False)

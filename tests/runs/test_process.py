@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from quantgate.launcher.runner_record import RunnerRecord, alive, read_runner
+from quantgate.machine import start_ticks
 from quantgate.runs.process import runner_of
 
 from .building import empty_task, runner
@@ -29,6 +30,13 @@ def test_this_very_process_is_alive(mine: RunnerRecord) -> None:
 
 def test_a_process_id_that_was_used_again_is_not_the_runner(mine: RunnerRecord) -> None:
     assert alive(replace(mine, create_time=mine.create_time - 60)) is False
+
+
+def test_a_clock_that_was_set_does_not_end_a_runner(mine: RunnerRecord) -> None:
+    record = replace(mine, start_ticks=start_ticks(mine.pid))
+    assert record.start_ticks > 0
+    assert alive(replace(record, create_time=record.create_time - 3600)) is True
+    assert alive(replace(record, start_ticks=record.start_ticks - 1)) is False
 
 
 def test_nothing_of_an_earlier_boot_is_alive(mine: RunnerRecord) -> None:

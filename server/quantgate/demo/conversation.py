@@ -98,7 +98,7 @@ class Conversation:
         early = await self._try_the_run_too_early(config)
         await self._pass_the_gates(config)
         run = early or await self._launch(config)
-        ended = await self._watch(run, RUN_WAIT_SECONDS, say=("–", "It runs. I look at it from time to time."))
+        ended = await self._watch(run, RUN_WAIT_SECONDS, say=("8.3", "It runs. I look at it from time to time."))
         return await self._validate(run, ended.text("run_dir", str(self._setting.results)))
 
     async def _ask(self, step: str, sentence: str, tool: str, **arguments: Any) -> Fields:

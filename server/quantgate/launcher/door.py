@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import children, errors, redact, scratch
 from ..errors import LauncherError
+from . import execdb
 
 DRY_RUN_SECONDS = 120.0
 LAUNCH_SECONDS = 300.0
@@ -129,7 +130,8 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
 
 def _child_environment(env: Mapping[str, str]) -> dict[str, str]:
     # Telemetry is NEL's and on by default; here it is off unless the user chose a level.
-    return {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **env}
+    ours = {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    return {**ours, **env, "HOME": str(execdb.home())}
 
 
 def _raise_if_refused(answer: dict[str, Any], verb: str) -> None:

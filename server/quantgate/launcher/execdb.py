@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import workspace
+
 
 @dataclass(frozen=True)
 class Job:
@@ -18,10 +20,24 @@ class Job:
     output_dir: str
 
 
+def home() -> Path:
+    """The home directory that NEL gets: the user's, or one in the state directory where that cannot be written.
+
+    NEL 0.2.6 makes `~/.nemo-evaluator` when it is imported and stops where it cannot.
+    """
+    own = Path.home()
+    folder = own / ".nemo-evaluator"
+    if os.access(folder if folder.is_dir() else own, os.W_OK):
+        return own
+    spare = workspace.state_dir() / "home"
+    spare.mkdir(mode=0o700, exist_ok=True)
+    return spare
+
+
 def path() -> Path:
     """NEL's file: NEMO_EVALUATOR_EXEC_DB_FILE, else below `~/.nemo-evaluator`."""
     given = os.environ.get("NEMO_EVALUATOR_EXEC_DB_FILE")
-    return Path(given) if given else Path.home() / ".nemo-evaluator" / "exec-db" / "exec.v1.jsonl"
+    return Path(given) if given else home() / ".nemo-evaluator" / "exec-db" / "exec.v1.jsonl"
 
 
 def jobs(invocation_id: str) -> dict[str, Job]:

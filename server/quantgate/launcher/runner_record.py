@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from ..machine import boot_id
+from ..machine import boot_id, start_ticks
 
 RUNNER_FILE = "runner.json"
 MAX_RECORD_BYTES = 16 * 1024
@@ -29,6 +29,7 @@ class RunnerRecord:
         create_time: Its start, in seconds since the epoch (psutil).
         boot_id: The kernel's boot id; empty where there is none.
         host: The machine's host name.
+        start_ticks: Its start in clock ticks since the boot; 0 where the kernel does not tell.
     """
 
     pid: int
@@ -36,12 +37,15 @@ class RunnerRecord:
     create_time: float
     boot_id: str
     host: str
+    start_ticks: int = 0
 
 
 def own_record() -> RunnerRecord:
     """The record of the process that calls this."""
     process = psutil.Process()
-    return RunnerRecord(process.pid, os.getpgid(0), process.create_time(), boot_id(), socket.gethostname())
+    return RunnerRecord(
+        process.pid, os.getpgid(0), process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid)
+    )
 
 
 def write_runner(path: Path, record: RunnerRecord) -> None:
@@ -62,6 +66,7 @@ def read_runner(path: Path) -> RunnerRecord | None:
             create_time=float(data["create_time"]),
             boot_id=str(data.get("boot_id", "")),
             host=str(data.get("host", "")),
+            start_ticks=int(data.get("start_ticks", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -83,7 +88,10 @@ def alive(record: RunnerRecord) -> bool | None:
         return False
     try:
         process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.create_time) <= SAME_START_SECONDS
+        if record.start_ticks:
+            same = start_ticks(record.pid) == record.start_ticks
+        else:
+            same = abs(process.create_time() - record.create_time) <= SAME_START_SECONDS
         return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
@@ -97,6 +105,12 @@ def session(record: RunnerRecord) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             ours = os.getsid(process.pid) == record.pid and process.status() != psutil.STATUS_ZOMBIE
-            if ours and process.create_time() >= record.create_time - SAME_START_SECONDS:
+            if ours and _not_before(process, record):
                 found.append(process)
     return found
+
+
+def _not_before(process: psutil.Process, record: RunnerRecord) -> bool:
+    if record.start_ticks:
+        return start_ticks(process.pid) >= record.start_ticks
+    return bool(process.create_time() >= record.create_time - SAME_START_SECONDS)
