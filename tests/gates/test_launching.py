@@ -53,7 +53,7 @@ class Launches:
         self.exit_code: int | None = None
         self.fails: LauncherError | None = None
 
-    def dry_run(self, path: Path, env: Any) -> door.Answer:
+    def dry_run(self, path: Path, env: Any, digest: str) -> door.Answer:
         return door.Answer("0" * 16, "fine", "fine")
 
     def launch(self, request: door.Request, env: Any) -> door.Answer:

@@ -56,7 +56,7 @@ def dry_run(config: str) -> DryRun:
             False, planned, report.findings, "", f"{len(errors)} error{'s' if len(errors) > 1 else ''} to mend first"
         )
     try:
-        answer = door.dry_run(planned.path, planned.environment())
+        answer = door.dry_run(planned.path, planned.environment(), planned.digest)
     except QuantgateError as error:
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (str(error),)))
         return DryRun(False, planned, report.findings, "", str(error))

@@ -70,18 +70,19 @@ class Request:
     digest: str = ""
 
 
-def dry_run(config: Path, env: Mapping[str, str]) -> Answer:
+def dry_run(config: Path, env: Mapping[str, str], digest: str = "") -> Answer:
     """NEL's own dry run of a config, with its scripts written to a private directory that is wiped.
 
     Args:
         config: The launcher config.
         env: The child's environment.
+        digest: SHA-256 that the config's file must have; empty for any.
 
     Raises:
         LauncherError: NEL refused the config, or did not answer in time.
     """
     with scratch.private_directory() as private:
-        request = Request(config, private, new_invocation_id())
+        request = Request(config, private, new_invocation_id(), digest=digest)
         return _ask("dry_run", request, env, DRY_RUN_SECONDS, hide=str(private))
 
 
