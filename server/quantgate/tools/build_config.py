@@ -63,7 +63,7 @@ def build_config(
     changing a config that exists: that is `edit_config`. Common words ("chat", "standard", "math", "safety") are
     understood, and the result says as what.
     Example: build_config(execution="slurm", deployment="vllm", model_type="chat_reasoning",
-    benchmarks=["core_reasoning"], output="/work/evals")
+    benchmarks=["core_reasoning"], output="/data/evals")
     """
     answers = understand(execution, deployment, model_type, benchmarks, export)
     config = templates.build(answers.execution, answers.deployment, answers.model_type, answers.bundles, answers.export)
