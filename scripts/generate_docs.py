@@ -1,4 +1,4 @@
-"""Writes the parts of the documents that list what the code has: the README's table of tools.
+"""Writes the parts of the documents that list what the code has: the README's table of tools, and recipes/env.example.
 
 `python scripts/generate_docs.py` writes them; `--check` only says whether they are current (exit 1 when not).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from quantgate.benchmarks.env_example import write_env_example
 from quantgate.tools import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ def main() -> int:
     if "--check" in sys.argv:
         return 0 if current == text else 1
     readme.write_text(current, encoding="utf-8")
+    write_env_example()
     return 0
 
 

@@ -31,7 +31,7 @@ def private_directory() -> Iterator[Path]:
     try:
         root = _root()
         _sweep(root)
-        path = root / f"{_owner()}-{getpid()}-{uuid.uuid4().hex[:12]}"
+        path = root / f"{_digest(socket.gethostname())}-{_digest(boot_id())}-{getpid()}-{uuid.uuid4().hex[:12]}"
         path.mkdir(mode=0o700)
     except OSError as error:
         raise StorageError(
@@ -62,16 +62,19 @@ def _root() -> Path:
     return root
 
 
-def _owner() -> str:
-    """This machine since its last boot: process ids of another one mean nothing here."""
-    return hashlib.sha256(f"{socket.gethostname()} {boot_id()}".encode()).hexdigest()[:8]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _sweep(root: Path) -> None:
-    """Remove what a killed server of this machine left; a process id in use again only delays that."""
+    """Remove what a killed server of this machine left; another machine's process ids mean nothing here.
+
+    After a reboot nothing of before runs any more. A process id in use again only delays the removal.
+    """
     import psutil
 
-    for left in root.glob(f"{_owner()}-*-*"):
-        pid = left.name.split("-")[1]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+    for left in root.glob(f"{_digest(socket.gethostname())}-*-*-*"):
+        boot, pid = left.name.split("-")[1:3]
+        gone = boot != _digest(boot_id()) or (pid.isdigit() and not psutil.pid_exists(int(pid)))
+        if gone:
             shutil.rmtree(left, ignore_errors=True)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
-from quantgate.gates import endpoint, judging, launching, ledger, lookup, waiting
+from quantgate.gates import endpoint, judging, launching, ledger, lookup, plan, waiting
 from quantgate.launcher import containers, door
 
 
@@ -392,3 +392,16 @@ def test_the_local_executor_without_an_engine_is_refused_before_anything_is_laun
     with pytest.raises(LauncherError, match=r"no daemon.*nothing was launched"):
         _canary(config)
     assert ledger.attempts() == []
+
+
+@pytest.mark.parametrize(
+    ("deployment", "gpus"),
+    [
+        ({"type": "none"}, 0),
+        ({"type": "vllm", "tensor_parallel_size": 4, "pipeline_parallel_size": 1, "data_parallel_size": 2}, 8),
+        ({"type": "generic", "command": "serve"}, None),
+    ],
+)
+def test_gpus_are_counted_or_said_to_be_unknown(config: Path, deployment: dict[str, Any], gpus: int | None) -> None:
+    planned = dataclasses.replace(plan.read(str(config)), config={"deployment": deployment})
+    assert planned.gpus() == gpus

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from quantgate import workspace
+from quantgate import scratch, workspace
 from quantgate.errors import BadInput, HarnessError, LauncherError
 from quantgate.launcher import door, execdb, process_control
 
@@ -71,6 +71,17 @@ def test_what_a_private_directory_of_a_killed_server_held_is_swept(tmp_path: Pat
         process.kill()
     door.dry_run(_config(tmp_path), _environment())
     assert not left.exists()
+
+
+def test_what_was_left_before_a_reboot_is_swept_and_another_machine_s_is_not() -> None:
+    with scratch.private_directory() as mine:
+        host, boot, pid, _ = mine.name.split("-")
+        before = mine.with_name(f"{host}-00000000-{pid}-a")
+        elsewhere = mine.with_name(f"00000000-{boot}-4194303-a")
+        for left in (before, elsewhere):
+            left.mkdir()
+        with scratch.private_directory():
+            assert (before.exists(), elsewhere.exists(), mine.exists()) == (False, True, True)
 
 
 def test_a_home_that_cannot_be_written_does_not_stop_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def test_a_harness_whose_runner_was_killed_alone_still_counts_as_running_and_can
 
 def test_a_stranger_with_the_runner_s_process_id_is_left_alone(invocation: Path) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
-        record = runner_record.RunnerRecord(stranger.pid, stranger.pid, time.time() + 3600, runner_record.boot_id(), "")
+        record = runner_record.RunnerRecord(stranger.pid, time.time() + 3600, runner_record.boot_id(), "")
         runner_record.write_runner(invocation / "runner.json", record)
         assert process_control.stop(invocation)
         assert stranger.poll() is None

@@ -9,7 +9,7 @@ import pytest
 from quantgate.errors import BadInput
 from quantgate.results import jsonl
 from quantgate.results.jsonl import read_jsonl
-from quantgate.results.metrics_file import read_response_stats, response_stats
+from quantgate.results.metrics_file import read_response_stats
 from quantgate.results.results_yml import load_yaml, read_results
 from quantgate.results.run_config import read_run_config
 from quantgate.results.samples import has_reader, read_samples
@@ -174,5 +174,4 @@ def test_the_statistics_of_the_responses_are_read() -> None:
 
 def test_statistics_for_an_estimate_are_none_when_half_written(tmp_path: Path) -> None:
     (tmp_path / "eval_factory_metrics.json").write_text("{")
-    assert response_stats(tmp_path) is None
-    assert response_stats(tmp_path / "missing") is None
+    assert read_response_stats(tmp_path / "missing") is None

@@ -45,7 +45,6 @@ def runner(folder: Path, **changes: object) -> None:
     process = psutil.Process()
     record = {
         "pid": process.pid,
-        "pgid": os.getpgid(0),
         "create_time": process.create_time(),
         "boot_id": boot_id(),
         "host": socket.gethostname(),

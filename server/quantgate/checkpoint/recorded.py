@@ -52,7 +52,6 @@ class Recorded:
         algorithm: In upper case; empty when the weights are not quantized.
         known: The method and the algorithm are in methods.yaml.
         kv_cache: The KV-cache algorithm in upper case, or empty.
-        kv_named: The file has a field for the KV cache, even if it says null.
         layers: Module to algorithm, for MIXED_PRECISION.
     """
 
@@ -61,7 +60,6 @@ class Recorded:
     algorithm: str
     known: bool
     kv_cache: str = ""
-    kv_named: bool = False
     group_size: int = 0
     bits: int = 0
     excluded: tuple[str, ...] = ()
@@ -125,7 +123,6 @@ def _modelopt(file: str, where: str, block: dict[str, Any], producer: object) ->
         algorithm=algorithm,
         known=known,
         kv_cache=kv_cache,
-        kv_named=kv_key in block,
         group_size=whole_field(block, "group_size") or _group_size(block),
         excluded=_excluded(block),
         layers=layers,
@@ -158,7 +155,6 @@ def _foreign(file: str, where: str, block: dict[str, Any], method: str) -> Recor
         algorithm="FP8" if method == "fbgemm_fp8" else algorithm or "UNKNOWN",
         known=row is not None,
         kv_cache=kv_cache,
-        kv_named="kv_cache_scheme" in block,
         group_size=group,
         bits=bits,
         excluded=_excluded(block),

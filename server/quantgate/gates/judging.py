@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,13 +156,16 @@ def estimate(verification: verify.Verification, attempt: ledger.Attempt) -> dict
     """What the canary predicts for the full run.
 
     Requests are samples × repeats of the tasks whose size is known; hours are the canary's own time per answer at the same
-    parallelism, from eval_factory_metrics.json (`inference_time`, seconds). GPU hours are 0 for an endpoint of somebody else.
+    parallelism, from eval_factory_metrics.json (`inference_time`, seconds). GPU hours are those hours times the GPUs that the
+    config deploys on: 0 for an endpoint of somebody else, -1 when the config does not tell.
     """
-    try:
+    gpus: int | None = None
+    sizes: dict[str, int] = {}
+    with contextlib.suppress(BadInput):
+        planned = plan.read(attempt.config)
+        gpus = planned.gpus()
         # By name: NEL counts the tasks of a filtered launch from zero again.
-        sizes = {task.name: task.requests(0) or 0 for task in plan.read(attempt.config).tasks}
-    except BadInput:
-        sizes = {}
+        sizes = {task.name: task.requests(0) or 0 for task in planned.tasks}
     requests = seconds = tokens = truncated = answers = 0.0
     for task in verification.tasks:
         stats = task.stats
@@ -176,7 +180,7 @@ def estimate(verification: verify.Verification, attempt: ledger.Attempt) -> dict
     return {
         "requests": requests,
         "hours": round(seconds / 3600, 3),
-        "gpu_hours": 0.0,
+        "gpu_hours": -1.0 if gpus is None else round(seconds / 3600 * gpus, 3),
         "truncated_share": round(truncated / answers, 3) if answers else 0.0,
         "tokens_per_sample": round(tokens / answers, 1) if answers else 0.0,
     }

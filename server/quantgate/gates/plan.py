@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,15 @@ class Plan:
     digest: str
     tasks: tuple[PlannedTask, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def gpus(self) -> int | None:
+        """GPUs that the run itself holds: 0 for an endpoint of somebody else, None when the config does not tell."""
+        deployment = self.config.get("deployment") or {}
+        if deployment.get("type", "none") == "none":
+            return 0
+        sizes = [deployment.get(f"{kind}_parallel_size") for kind in ("tensor", "pipeline", "data")]
+        given = [size for size in sizes if isinstance(size, int) and size > 0]
+        return math.prod(given) if given and "tensor_parallel_size" in deployment else None
 
     def environment(self) -> dict[str, str]:
         """The environment of the child that launches it; the values that the config takes from it are redacted from now on."""

@@ -113,6 +113,7 @@ class _Runner:
                 continue
             # What the shell left behind, if anything, must not outlive the exit record.
             self._signal(signal.SIGKILL)
+            self.current = None
             return code if code >= 0 else 128 - code
 
     def run(self, task: PlannedTask, record: RunnerRecord) -> None:

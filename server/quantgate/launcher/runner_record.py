@@ -24,8 +24,7 @@ class RunnerRecord:
     """What a runner wrote of itself when it started.
 
     Attributes:
-        pid: Its process id.
-        pgid: Its process group.
+        pid: Its process id; it leads its own session, whose id is the same.
         create_time: Its start, in seconds since the epoch (psutil).
         boot_id: The kernel's boot id; empty where there is none.
         host: The machine's host name.
@@ -33,7 +32,6 @@ class RunnerRecord:
     """
 
     pid: int
-    pgid: int
     create_time: float
     boot_id: str
     host: str
@@ -43,9 +41,7 @@ class RunnerRecord:
 def own_record() -> RunnerRecord:
     """The record of the process that calls this."""
     process = psutil.Process()
-    return RunnerRecord(
-        process.pid, os.getpgid(0), process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid)
-    )
+    return RunnerRecord(process.pid, process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid))
 
 
 def write_runner(path: Path, record: RunnerRecord) -> None:
@@ -62,7 +58,6 @@ def read_runner(path: Path) -> RunnerRecord | None:
             data = json.loads(file.read(MAX_RECORD_BYTES))
         record = RunnerRecord(
             pid=int(data["pid"]),
-            pgid=int(data.get("pgid", data["pid"])),
             create_time=float(data["create_time"]),
             boot_id=str(data.get("boot_id", "")),
             host=str(data.get("host", "")),

@@ -82,14 +82,6 @@ def read_response_stats(artifacts: Path) -> ResponseStats | None:
     )
 
 
-def response_stats(artifacts: Path) -> ResponseStats | None:
-    """`read_response_stats` for an estimate: None also when the file cannot be read."""
-    try:
-        return read_response_stats(artifacts)
-    except BadInput:
-        return None
-
-
 def _counts(value: Any) -> dict[str, int]:
     if not isinstance(value, Mapping):
         return {}

@@ -93,16 +93,7 @@ def read_model_config(
     source, record, facts = inspected.source, inspected.record, inspected.facts
     quotes, cut, card_error = safe_card(source.path)
     layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
-    warnings = [card_error] if card_error else []
-    warnings += _warnings(record, gpu)
-    if any(name.startswith("chat template") for name in facts.missing_files):
-        warnings.append(
-            "There is no chat template: a base model, or a server that falls back to another one (ChatML); ask which."
-        )
-    if any(name.startswith("tokenizer") for name in facts.missing_files):
-        warnings.append(
-            "There is no tokenizer: the export is broken, unless the server that runs it has one of its own; ask."
-        )
+    warnings = [*([card_error] if card_error else []), *_warnings(record, facts, gpu)]
     return ModelConfig(
         kind=source.kind,
         path=str(source.gguf or source.path),
@@ -141,10 +132,18 @@ def _fit(layout: Fit) -> FitRow:
     )
 
 
-def _warnings(record: QuantizationRecord, gpu: Gpu | None) -> list[str]:
+def _warnings(record: QuantizationRecord, facts: ModelFacts, gpu: Gpu | None) -> list[str]:
     found = list(serving.advise(record, "vllm", gpu).warnings) if record.quantized else []
     if record.conflicts:
         found.append(f"{len(record.conflicts)} conflicts between record, tensors and name: see detect_quantization")
+    if any(name.startswith("chat template") for name in facts.missing_files):
+        found.append(
+            "There is no chat template: a base model, or a server that falls back to another one (ChatML); ask which."
+        )
+    if any(name.startswith("tokenizer") for name in facts.missing_files):
+        found.append(
+            "There is no tokenizer: the export is broken, unless the server that runs it has one of its own; ask."
+        )
     return found
 
 

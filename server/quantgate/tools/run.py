@@ -18,7 +18,7 @@ class RunResult(ToolResult):
     state: str
     kind: str = Field(description="full, or subset when max_samples or tasks limit it.")
     planned_requests: int = Field(description="Samples times repeats of the tasks whose size is known.")
-    gpu_hours_at_most: float = Field(description="0 when the model is served by somebody else.")
+    gpu_hours_at_most: float = Field(description="0: the model is served by somebody else. -1: not known.")
 
 
 def run(
@@ -51,7 +51,8 @@ def run(
         state=judging.look(attempt).state,
         kind=attempt.kind,
         planned_requests=sum(r or 0 for r in requests),
-        gpu_hours_at_most=0.0,
+        # Without a walltime nothing bounds a local run that holds GPUs.
+        gpu_hours_at_most=0.0 if launch.plan.gpus() == 0 else -1.0,
     )
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SECRETLESS = "Secrets never appear in a result; long lists are capped and say how many were omitted."
-
 
 class ToolResult(BaseModel):
     """The base of every tool's result."""
