@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 
 import pytest
 from hypothesis import given
@@ -80,3 +81,20 @@ def test_the_filter_masks_message_arguments_and_traceback(monkeypatch: pytest.Mo
 def test_redaction_is_stable(text: str) -> None:
     once = redact.redact(text)
     assert redact.redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "line", ["a-" * 100_000, "eyJ-" * 50_000, "a+" * 100_000, "key" * 70_000, "x:" * 100_000, "k = " * 50_000]
+)
+def test_a_long_line_does_not_cost_its_square(line: str) -> None:
+    started = time.monotonic()
+    assert redact.redact(line) == line
+    # With a cost that grows as the square of the length these take minutes.
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["--api-key=abcdefgh1234", "-api_key: abcdefgh1234", "x --token abc --hf-token=abcdefgh1234"]
+)
+def test_a_flags_value_is_masked(text: str) -> None:
+    assert "abcdefgh1234" not in redact.redact(text)

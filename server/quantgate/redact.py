@@ -36,14 +36,14 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bglpat-[A-Za-z0-9_\-]{16,}"), MASK),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
     (re.compile(r"\bxox[abprs]-[A-Za-z0-9\-]{10,}"), MASK),
-    (re.compile(r"\beyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}"), MASK),
+    (re.compile(r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{5,}"), MASK),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{8,}"), r"\1 " + MASK),
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.\-]*://)(?:[^/\s:@]+:[^/\s@]+|[^/\s:@]{12,})@"), r"\1" + MASK + "@"),
+    (re.compile(r"(?i)((?<![a-z0-9+.\-])[a-z0-9+.\-]++://)(?:[^/\s:@]+:[^/\s@]+|[^/\s:@]{12,})@"), r"\1" + MASK + "@"),
 )
 _ASSIGNED = re.compile(
     r"""(?ix)
-    (?P<name>\b[A-Za-z][A-Za-z0-9_\-]*)            # a name …
+    (?P<name>(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]++)  # a whole name: begun anywhere else, a long line would cost its square …
     (?P<mid>["']?\s*[:=]\s*["']?)                  # … an assignment …
     (?P<value>(?!host:|runtime:|lit:|\[redacted\]|\$|null\b|None\b|none\b)[^\s"'&,;}]{8,})
     """
@@ -80,7 +80,7 @@ def _known_values() -> list[str]:
 def _mask_assignment(match: re.Match[str]) -> str:
     if not is_secret_name(match["name"]):
         return match[0]
-    if match["name"].lower() in _BARE_WORDS and not _LOOKS_RANDOM.fullmatch(match["value"]):
+    if match["name"].strip("-").lower() in _BARE_WORDS and not _LOOKS_RANDOM.fullmatch(match["value"]):
         return match[0]
     return f"{match['name']}{match['mid']}{MASK}"
 
