@@ -1,18 +1,23 @@
-"""Writes the parts of the documents that list what the code has: the README's table of tools, and recipes/env.example.
+"""Writes the parts of the documents that list what the code and its tables have.
 
-`python scripts/generate_docs.py` writes them; `--check` only says whether they are current (exit 1 when not).
+Each stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+
+`python scripts/generate_docs.py` writes them; `--check` only says which are not current (exit 1 when one is not).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from quantgate.benchmarks.env_example import write_env_example
+from quantgate.checkpoint.card.topics import topics_markdown
+from quantgate.checkpoint.recognised import recognised_markdown
+from quantgate.checkpoint.recommend_tables import benchmark_tables_markdown
 from quantgate.tools import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- tools:begin -->", "<!-- tools:end -->"
 
 
 def tool_table() -> str:
@@ -24,21 +29,36 @@ def tool_table() -> str:
     return "\n".join(rows)
 
 
-def with_table(text: str) -> str:
-    """A document with the table between its markers made anew."""
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    return f"{before}{BEGIN}\n{tool_table()}\n{END}{after}"
+BLOCKS: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("README.md", "tools", tool_table),
+    ("README.md", "formats", recognised_markdown),
+    ("references/quantization-benchmarks.md", "benchmarks", benchmark_tables_markdown),
+    ("references/model-card-research.md", "topics", topics_markdown),
+)
+
+
+def with_block(text: str, name: str, content: str) -> str:
+    """A document with one generated part made anew."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, rest = text.split(begin, 1)
+    _, after = rest.split(end, 1)
+    return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def main() -> int:
     """Write or check; 1 when a check finds an outdated document."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    current = with_table(text)
+    outdated = []
+    for file, name, make in BLOCKS:
+        path = ROOT / file
+        text = path.read_text(encoding="utf-8")
+        current = with_block(text, name, make())
+        if current != text:
+            outdated.append(f"{file} ({name})")
+            if "--check" not in sys.argv:
+                path.write_text(current, encoding="utf-8")
     if "--check" in sys.argv:
-        return 0 if current == text else 1
-    readme.write_text(current, encoding="utf-8")
+        sys.stderr.write("".join(f"not current: {entry}; run make docs\n" for entry in outdated))
+        return 1 if outdated else 0
     write_env_example()
     return 0
 

@@ -23,7 +23,7 @@ def read(directory: Path) -> QuantizationRecord:
 
 
 def one(record: QuantizationRecord, *words: str) -> None:
-    assert any(all(w in c for w in words) for c in record.conflicts), record.conflicts
+    assert any(all(w in c.text for w in words) for c in record.conflicts), record.conflicts
 
 
 def test_a_record_of_fp8_over_bf16_tensors_is_a_conflict(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_layer_that_the_record_does_not_exclude_must_be_quantized(tmp_path: Pa
     record = read(checkpoint(tmp_path, FP8 | {"ignore": ["lm_head", "*self_attn*"]}, tensors))
     one(record, "1 layers are not quantized", "mlp.down_proj")
     one(record, "1 layers are quantized although", "lm_head")
-    assert not any("self_attn" in c for c in record.conflicts)
+    assert not any("self_attn" in c.text for c in record.conflicts)
 
 
 def test_a_mixed_layer_in_another_format_is_named(tmp_path: Path) -> None:
@@ -124,4 +124,43 @@ def test_kv_scales_without_a_record_are_a_conflict(tmp_path: Path) -> None:
         "model.layers.0.self_attn.k_proj.weight": ("F8_E4M3", (4, 4)),
         "model.layers.0.self_attn.k_proj.k_scale": ("F32", ()),
     }
-    one(read(checkpoint(tmp_path, FP8, tensors)), "KV cache", "k_scale")
+    one(read(checkpoint(tmp_path, FP8, tensors)), "KV cache", "self_attn.k_proj")
+
+
+def test_scales_without_a_weight_and_beside_a_plain_weight_are_a_conflict(tmp_path: Path) -> None:
+    tensors = {
+        LAYER: ("F8_E4M3", (4, 4)),
+        "model.layers.0.mlp.gate_proj.weight": ("BF16", (4, 4)),
+        "model.layers.0.mlp.gate_proj.weight_scale": ("F32", ()),
+        "model.layers.0.mlp.down_proj.weight_scale": ("F32", ()),
+    }
+    record = read(checkpoint(tmp_path, FP8, tensors))
+    one(record, "scales lie beside weights that are not quantized", "gate_proj")
+    one(record, "scales without a weight", "down_proj")
+
+
+def test_a_tensor_in_two_files_is_a_conflict(tmp_path: Path) -> None:
+    checkpoint(tmp_path)
+    for part in (1, 2):
+        safetensors(tmp_path / f"model-0000{part}-of-00002.safetensors", {"a.weight": ("BF16", (2, 2))})
+    one(read(tmp_path), "more than one file", "a.weight")
+
+
+def test_a_quantized_vision_tower_is_a_conflict_and_a_plain_one_is_evidence(tmp_path: Path) -> None:
+    tower = "model.visual.blocks.0.mlp.up_proj.weight"
+    broken = read(checkpoint(tmp_path / "a", FP8, {LAYER: ("F8_E4M3", (4, 4)), tower: ("F8_E4M3", (4, 4))}))
+    one(broken, "1 layers of the vision", "near 0", "visual.blocks.0")
+    assert [c.kind for c in broken.conflicts] == ["vision"]
+    excluded = FP8 | {"ignore": ["model.visual*"]}
+    sound = read(checkpoint(tmp_path / "b", excluded, {LAYER: ("F8_E4M3", (4, 4)), tower: ("BF16", (4, 4))}))
+    assert sound.conflicts == ()
+    assert sound.vision == {"BF16": 1}
+    assert any("vision" in e.field and "BF16" in e.value for e in sound.evidence)
+
+
+def test_exclusions_are_held_to_the_layers_however_they_are_written(tmp_path: Path) -> None:
+    tensors = {f"model.layers.{n}.mlp.up_proj.weight": ("F8_E4M3", (4, 4)) for n in range(12)}
+    patterns = ["model.layers.1", "model.layers.2*", "*.3.mlp*", "model.layers.4.mlp.up_proj"]
+    record = read(checkpoint(tmp_path, FP8 | {"ignore": patterns}, tensors))
+    # `model.layers.1` is not `model.layers.10`.
+    one(record, "4 layers are quantized although", "layers.1.mlp", "layers.2.mlp", "layers.3.mlp", "1 more")

@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from quantgate.checkpoint.gguf import read_gguf
+from quantgate.checkpoint.headers.gguf import read_gguf
 from quantgate.checkpoint.identity import identity
 from quantgate.checkpoint.model_facts import from_gguf
 from quantgate.checkpoint.quantization import detect
@@ -111,9 +111,9 @@ def test_an_unquantized_gguf_is_not_called_quantized(tmp_path: Path) -> None:
 
 def test_a_name_or_a_file_type_that_the_tensors_deny_is_a_conflict(tmp_path: Path) -> None:
     named = detect(resolve_model(str(write(tmp_path / "tiny-Q8_0.gguf"))))
-    assert any("claims Q8_0" in c for c in named.conflicts)
+    assert any("claims Q8_0" in c.text for c in named.conflicts)
     typed = detect(resolve_model(str(write(tmp_path / "tiny.gguf", file_type=7))))
-    assert any("no tensor is Q8_0" in c for c in typed.conflicts)
+    assert any("no tensor is Q8_0" in c.text for c in typed.conflicts)
 
 
 def test_a_missing_part_of_a_split_model_is_named(tmp_path: Path) -> None:

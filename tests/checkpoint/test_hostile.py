@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quantgate.checkpoint import config_json, identity
-from quantgate.checkpoint.gguf import read_gguf
+from quantgate.checkpoint.headers.gguf import read_gguf
+from quantgate.checkpoint.headers.safetensors import read_header
 from quantgate.checkpoint.quantization import detect
-from quantgate.checkpoint.safetensors_header import read_header
 from quantgate.checkpoint.source import resolve_model
 from quantgate.errors import CheckpointError
 

@@ -44,3 +44,23 @@ def test_a_small_scale_between_the_sampled_blocks_counts(tmp_path: Path) -> None
 def test_a_changed_config_makes_another_checkpoint(tmp_path: Path) -> None:
     before = identity(checkpoint(tmp_path))
     assert identity(checkpoint(tmp_path, max_position_embeddings=8192)) != before
+
+
+def test_an_iteration_of_megatron_is_known_by_its_shards_and_settings(tmp_path: Path) -> None:
+    iteration = tmp_path / "iter_0000100"
+    (iteration / "modelopt_state").mkdir(parents=True)
+    parts = ["__0_0.distcp", "run_config.yaml", ".metadata", "common.pt", "modelopt_state/common.pt"]
+    for name in parts:
+        (iteration / name).write_bytes(b"\x80\x04.")
+    seen = {identity(iteration)}
+    for name in parts:
+        (iteration / name).write_bytes(b"\x80\x05.")
+        seen.add(identity(iteration))
+    assert len(seen) == 1 + len(parts)
+
+
+def test_files_of_megatron_do_not_change_the_identity_of_other_checkpoints(tmp_path: Path) -> None:
+    before = identity(checkpoint(tmp_path))
+    (tmp_path / "notes.yaml").write_text("a: 1")
+    (tmp_path / ".metadata").write_text("x")
+    assert identity(tmp_path) == before

@@ -43,7 +43,8 @@ def test_a_modelopt_awq_export_is_not_served_by_vllm(name: str) -> None:
 
 
 def test_what_no_source_says_is_not_claimed() -> None:
-    assert advise(sample("mxfp8_default"), "sglang", None).supported is None
+    assert advise(sample("mxfp8_default"), "nim", None).supported is None
+    assert advise(sample("mxfp8_default"), "trtllm", None).supported is None
 
 
 @pytest.mark.parametrize(("gpu", "warns"), [("H100", True), ("sm_89", True), ("B200", False), ("10.0", False)])
@@ -77,11 +78,13 @@ def test_flags_come_with_their_reasons(tmp_path: Path) -> None:
         auto_map={"AutoModel": "x.Y"},
         rope_scaling={"rope_type": "yarn", "factor": 4.0},
     )
-    (tmp_path / "chat_template.jinja").write_text("{% if tools %}{% endif %}{% if enable_thinking %}<think>{% endif %}")
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% if tools %}<tool_call>{% endif %}{% if enable_thinking %}<think>{% endif %}"
+    )
     facts = facts_of(tmp_path)
     flags = {f.flag: f for f in serving_flags(facts, detect(resolve_model(str(tmp_path))))}
     assert flags["--max-model-len"].value == "4096"
-    assert "yarn with factor 4.0" in flags["--max-model-len"].because
+    assert flags["--max-model-len"].because == facts.served_length_because
     assert "auto_map" in flags["--trust-remote-code"].because
     assert "8 experts" in flags["--enable-expert-parallel"].because
     assert flags["--reasoning-parser"].value == "qwen3"
@@ -126,8 +129,8 @@ def test_the_smallest_tensor_parallelism_that_fits_is_found_with_its_arithmetic(
 def test_a_tensor_parallelism_must_divide_the_heads() -> None:
     odd = ModelFacts(layers=1, attention_layers=1, heads=6, kv_heads=6, head_dim=64)
     layout = fit(odd, 300 * GIB, "", 80, 8)
-    assert layout.tensor_parallel == 0
-    assert "TP 8 does not divide 6 heads" in layout.because
+    assert (layout.tensor_parallel, layout.data_parallel) == (6, 1)
+    assert "2 of 8 GPUs stay idle" in layout.because
 
 
 def test_nothing_is_worked_out_without_gpus_or_weights() -> None:

@@ -79,6 +79,58 @@ def test_the_parent_of_megatron_iterations_is_refused_naming_them(tmp_path: Path
     assert str(tmp_path / "iter_0000200") in str(caught.value)
 
 
+def test_the_iterations_are_named_the_latest_first_and_by_number(tmp_path: Path) -> None:
+    for name in ("iter_0000900", "iter_10000000", "iter_0001000", "release"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "latest_checkpointed_iteration.txt").write_text("1000\n")
+    with pytest.raises(CheckpointError, match="names iter_0001000 as the latest, which is here") as caught:
+        resolve_model(str(tmp_path))
+    named = [
+        str(caught.value).index(n + end)
+        for n, end in zip(
+            ("iter_10000000", "iter_0001000", "iter_0000900", "release"), (",", ",", ",", "."), strict=True
+        )
+    ]
+    assert named == sorted(named)
+
+
+@pytest.mark.parametrize("tracker", ["latest_checkpointed_iteration.txt", "latest_train_state.pt"])
+def test_a_parent_whose_iterations_are_gone_is_refused(tmp_path: Path, tracker: str) -> None:
+    (tmp_path / tracker).write_bytes(b"500")
+    with pytest.raises(CheckpointError, match="parent of Megatron iterations, but none is in it"):
+        resolve_model(str(tmp_path))
+
+
+def test_a_tracker_that_names_a_missing_iteration_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "iter_0000100").mkdir()
+    (tmp_path / "latest_checkpointed_iteration.txt").write_text("200")
+    with pytest.raises(CheckpointError, match="names iter_0000200 as the latest, which is not here"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"9" * 70, b"../../etc", b"-5", b""])
+def test_a_hostile_tracker_is_passed_over(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "iter_0000100").mkdir()
+    (tmp_path / "latest_checkpointed_iteration.txt").write_bytes(text)
+    with pytest.raises(CheckpointError, match=r"parent of 1 Megatron iterations, not a checkpoint\. Where"):
+        resolve_model(str(tmp_path))
+
+
+def test_a_renamed_iteration_is_known_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "__0_0.distcp").write_bytes(b"x")
+    assert resolve_model(str(tmp_path / "final")).megatron
+
+
+def test_a_hugging_face_export_in_an_iteration_directory_is_read_as_one(tmp_path: Path) -> None:
+    assert not resolve_model(str(checkpoint(tmp_path / "iter_0000100"))).megatron
+
+
+def test_a_revision_in_a_handle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="without a revision"):
+        resolve_model("org/name@v2")
+
+
 def test_a_megatron_iteration_is_recognised_and_its_reading_refused(tmp_path: Path) -> None:
     (tmp_path / "iter_0000100").mkdir()
     source = resolve_model(str(tmp_path / "iter_0000100"))

@@ -25,7 +25,11 @@ def test_a_checkpoint_is_described_with_evidence_serving_and_benchmarks() -> Non
     assert result.serving.flags == ["--kv-cache-dtype fp8"]
     assert result.benchmarks[0].sensitivity == "very high"
     assert "build_config" in result.next_step
-    assert result.warnings == []
+    assert [w.partition(":")[0] for w in result.warnings] == ["there is no tokenizer", "there is no chat template"]
+    assert any(f.startswith("--quantization") for f in result.serving.must_not_set)
+    assert result.serving.source
+    assert result.benchmark_sets[0].name == "quick check"
+    assert all(row.cost for row in result.benchmarks)
 
 
 def test_conflicts_stop_the_conversation(tmp_path: Path) -> None:
@@ -33,7 +37,7 @@ def test_conflicts_stop_the_conversation(tmp_path: Path) -> None:
     (tmp_path / "M-FP8" / "config.json").write_text("{}")
     result = detect_quantization(str(tmp_path / "M-FP8"))
     assert result.conflicts == ["the name 'M-FP8' claims FP8, but the files have no quantization"]
-    assert "ask which precision is meant" in result.next_step
+    assert "which checkpoint and precision are meant" in result.next_step
 
 
 def test_a_format_that_the_framework_does_not_serve_is_not_sent_on() -> None:
@@ -44,7 +48,7 @@ def test_a_format_that_the_framework_does_not_serve_is_not_sent_on() -> None:
 
 def test_untrusted_text_is_bounded_and_redacted(tmp_path: Path) -> None:
     secret = "hf_" + "a" * 30
-    quantization = {"quant_method": "new" * 5000, "note": secret, "ignore": [secret] + ["m" * 5000] * 100}
+    quantization = {"quant_method": "new" * 5000, "note": secret, "ignore": [secret] + [f"{n}" + "m" * 900 for n in range(100)]}
     (tmp_path / "config.json").write_text(json.dumps({"quantization_config": quantization}))
     result = detect_quantization(str(tmp_path))
     text = result.model_dump_json()

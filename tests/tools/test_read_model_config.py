@@ -18,8 +18,7 @@ def test_a_checkpoint_is_described_with_flags_and_fit() -> None:
     assert (result.max_position_embeddings, result.moe, result.multimodal) == (40960, True, False)
     assert result.generation_defaults == {"do_sample": True}
     assert {f.flag: f.value for f in result.serving_flags} == {
-        "--max-model-len": "40960",
-        "--enable-expert-parallel": "",
+        "--max-model-len": "40960",  # no expert parallelism: it fits on one GPU
     }
     assert (result.fit.tensor_parallel, result.fit.data_parallel) == (1, 8)
     assert any("tokenizer" in m for m in result.missing_files)

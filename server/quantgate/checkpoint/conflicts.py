@@ -1,42 +1,53 @@
-"""Where a checkpoint contradicts itself: its two records, its tensors, its name. Each conflict is one sentence.
+"""Where a checkpoint contradicts itself: its two records, its tensors, its vision tower, its missing files.
 
-Rules D12 and D38: a wrong precision must not be evaluated unnoticed.
+Rules D12, D13 and D38: a wrong precision or a broken export must not be evaluated unnoticed. What the name claims is in `claims`.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from . import tables
-from .layer_formats import FLOATS, Layer
-from .recorded import Recorded
-from .weights import Weights
+from .headers.layer_formats import LayerGroup
+from .headers.weights import Weights
+from .record.module_patterns import assigned, covers, is_pattern
+from .record.recorded import Recorded
 
 MAX_NAMED = 3
 # Layers that serving frameworks keep in 16 bits by themselves, whatever the record says.
 _NEVER_QUANTIZED = re.compile(
     r"embed|norm|conv|rotary|router|(?:^|\.)gate$|lm_head|shared_expert_gate|A_log|(?:^|\.)D$|bias$|scale$"
 )
-_CLAIMS: tuple[tuple[re.Pattern[str], frozenset[str], str], ...] = tuple(
-    (re.compile(rf"(?<![a-z0-9]){pattern}(?![0-9])", re.IGNORECASE), frozenset(formats), claim)
-    for pattern, formats, claim in (
-        (r"mx-?fp4", {"MXFP4"}, "MXFP4"),
-        (r"nv-?fp4", {"NVFP4"}, "NVFP4"),
-        (r"fp4", {"NVFP4", "MXFP4", "FP4"}, "FP4"),
-        (r"mx-?fp8", {"MXFP8"}, "MXFP8"),
-        (r"fp8", {"FP8", "MXFP8"}, "FP8"),
-        (r"(?:int4|w4a16|w4a8|awq)", {"INT4", "NVFP4", "MXFP4"}, "4 bits"),
-        (r"(?:int8|w8a8|w8a16)", {"INT8", "FP8", "MXFP8"}, "8 bits"),
-        (r"gptq", {"INT2", "INT3", "INT4", "INT8"}, "GPTQ"),
-    )
+_VISION = re.compile(
+    r"(?:^|\.)(?:visual|vision_tower|vision_model|vision_encoder|image_encoder|vision_embed_tokens|vit|audio_tower)\."
 )
-_PLAIN_CLAIM = re.compile(r"(?<![a-z0-9])(?:bf16|fp16|bfloat16|float16)(?![0-9])", re.IGNORECASE)
+_VISION_WORDS = ("visual.", "vision_", "image_encoder.", "vit.", "audio_tower.")
+
+Kind = Literal["records", "tensors", "vision", "incomplete", "name"]
 
 
-def between_records(first: Recorded, second: Recorded) -> list[str]:
+@dataclass(frozen=True)
+class Conflict:
+    """One contradiction as a sentence.
+
+    Attributes:
+        kind: Between what: two `records`, the record and the `tensors`, a quantized `vision` tower, an `incomplete`
+            export, or the `name` and the files.
+    """
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def between_records(first: Recorded, second: Recorded) -> list[Conflict]:
     """Fields in which `config.json` and `hf_quant_config.json` disagree."""
     found = []
     for label, one, other in (
@@ -56,140 +67,142 @@ def between_records(first: Recorded, second: Recorded) -> list[str]:
             n for n in first.layers.keys() | second.layers.keys() if first.layers.get(n) != second.layers.get(n)
         )
         found.append(f"{first.file} and {second.file} give different formats to {_some(names)}")
-    return found
+    return [Conflict("records", text) for text in found]
 
 
-def stored_formats(record: Recorded) -> frozenset[str]:
-    """The storage formats that a record allows; empty when it does not say."""
-    table = tables.methods()
-    if record.method == "modelopt":
-        algorithms: Iterable[str] = record.layers.values() if record.layers else (record.algorithm,)
-        return frozenset(f for a in algorithms if a in table.modelopt for f in table.modelopt[a].tensors)
-    if record.method == "compressed-tensors":
-        by_scheme = {"FP8": "FP8", "FP8_W8A16": "FP8", "NVFP4": "NVFP4", "NVFP4A16": "NVFP4", "MXFP4": "MXFP4"}
-        by_scheme |= {"MXFP4A16": "MXFP4", "MXFP8": "MXFP8", "W8A8": "INT8", "W8A16": "INT8"}
-        by_scheme |= {"W4A16": "INT4", "W4A8": "INT4"}
-        return frozenset({by_scheme[record.algorithm]} if record.algorithm in by_scheme else ())
-    row = table.foreign.get(record.method)
-    return frozenset(row.tensors if row else ())
+def with_tensors(record: Recorded | None, layers: Sequence[LayerGroup], weights: Weights) -> list[Conflict]:
+    """What the record and the stored tensors contradict each other in, and what is incomplete."""
+    found = [Conflict("tensors", text) for text in _formats(record, [g for g in layers if g.kind.matrix])]
+    found += [Conflict("vision", text) for text in _vision(layers)]
+    return found + [Conflict("incomplete", text) for text in _incomplete(record, layers, weights)]
 
 
-def with_tensors(record: Recorded | None, layers: Sequence[Layer], weights: Weights) -> list[str]:
-    """What the record and the stored tensors contradict each other in."""
-    matrices = [layer for layer in layers if layer.matrix]
-    if not matrices:
-        return []
-    stored = [layer for layer in matrices if layer.quantized]
-    found = []
+def _formats(record: Recorded | None, matrices: Sequence[LayerGroup]) -> list[str]:
+    stored = [g for g in matrices if g.kind.quantized]
     if record is None or not record.algorithm:
-        if stored:
-            found.append(f"no quantization is recorded, but {_counted(stored)} are stored quantized")
-    else:
-        allowed = stored_formats(record)
-        if allowed and not any(layer.format in allowed for layer in stored):
-            found.append(
-                f"{record.file} says {record.algorithm}, but the tensors hold no {' or '.join(sorted(allowed))}: "
-                f"{_counted(matrices)}"
-            )
-        else:
-            found.extend(_layer_by_layer(record, matrices, allowed))
-    leftovers = [layer.name for layer in matrices if layer.leftover_scale]
-    if leftovers:
-        found.append(f"weight scales lie beside weights that are not quantized: {_some(leftovers)}")
-    found.extend(_incomplete(record, weights))
-    return found
-
-
-def _incomplete(record: Recorded | None, weights: Weights) -> list[str]:
-    found = []
-    scales = [n for n in weights.tensors if n.endswith((".k_scale", ".v_scale"))]
-    if scales and not (record and record.kv_cache):
-        found.append(f"scales of a quantized KV cache are stored, but none is recorded: {_some(sorted(scales))}")
-    if weights.missing_tensors:
-        found.append(f"the index places tensors in files that do not hold them: {_some(weights.missing_tensors)}")
-    return found
-
-
-def _layer_by_layer(record: Recorded, matrices: Sequence[Layer], allowed: frozenset[str]) -> list[str]:
-    if record.method != "modelopt":
+        return [f"no quantization is recorded, but {_counted(stored)} are stored quantized"] if stored else []
+    allowed = frozenset(record.tensors)
+    if matrices and allowed and not any(g.kind.format in allowed for g in stored):
+        wanted = " or ".join(sorted(allowed))
+        return [f"{record.file} says {record.algorithm}, but the tensors hold no {wanted}: {_counted(matrices)}"]
+    if record.layers or record.layer_patterns:
+        return _listed_layers(record, matrices)
+    # Other methods name exclusions by substring, class or regular expression of the loader's own.
+    if record.method not in {"modelopt", "compressed-tensors"} or not set(record.targets) <= {"Linear"}:
         return []
-    found, table = [], tables.methods().modelopt
-    excluded = matcher(record.excluded)
-    if record.layers:
-        by_name = {layer.name: layer for layer in matrices}
-        wrong = [
-            f"{name} is {by_name[name].format}, not {algorithm}"
-            for name, algorithm in record.layers.items()
-            if name in by_name and algorithm in table and by_name[name].format not in table[algorithm].tensors
-        ]
-        if wrong:
-            found.append(f"{len(wrong)} layers are not stored as {record.file} says: {_some(wrong)}")
-        return found
-    plain = [
-        layer.name
-        for layer in matrices
-        if not layer.quantized and not _NEVER_QUANTIZED.search(layer.name) and not excluded(layer.name)
-    ]
-    if plain:
+    return _excluded_layers(record, matrices, allowed)
+
+
+def _listed_layers(record: Recorded, matrices: Sequence[LayerGroup]) -> list[str]:
+    """Layers whose own recorded algorithm is not what they are stored in."""
+    table = tables.methods().modelopt
+    own = assigned(record.layers, record.layer_patterns)
+    wrong = []
+    for group in matrices:
+        stored = group.kind.format
+        for name in group.names:
+            algorithm = own(name)
+            if algorithm in table and stored not in table[algorithm].tensors and not _NEVER_QUANTIZED.search(name):
+                wrong.append(f"{name} is {stored}, not {algorithm}")
+    return [f"{len(wrong)} layers are not stored as {record.file} says: {_some(wrong)}"] if wrong else []
+
+
+def _excluded_layers(record: Recorded, matrices: Sequence[LayerGroup], allowed: frozenset[str]) -> list[str]:
+    """Layers that the record excludes and that are quantized, and the reverse."""
+    found = []
+    excluded = covers(record.excluded)
+    plain = [n for g in matrices if not g.kind.quantized for n in g.names if not _NEVER_QUANTIZED.search(n)]
+    plain = [n for n in plain if not excluded(n)] if not record.excluded_omitted else []
+    if plain and not (excluded.refused or excluded.exhausted or excluded.untried):
         found.append(
             f"{len(plain)} layers are not quantized although {record.file} does not exclude them: {_some(plain)}"
         )
-    held = [layer.name for layer in matrices if layer.quantized and excluded(layer.name)]
+    held = sorted(n for g in matrices if g.kind.quantized for n in _covered(record.excluded, g.names))
     if held:
         found.append(f"{len(held)} layers are quantized although {record.file} excludes them: {_some(held)}")
     other = [
-        f"{layer.name} ({layer.format})"
-        for layer in matrices
-        if layer.quantized and allowed and layer.format not in allowed
+        f"{n} ({g.kind.format})"
+        for g in matrices
+        if g.kind.quantized and allowed and g.kind.format not in allowed
+        for n in g.names
     ]
     if other:
         found.append(f"{len(other)} layers are stored in another format than {record.algorithm}: {_some(other)}")
     return found
 
 
-def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """A test whether a module is covered by exclusion patterns (shell wildcards, as ModelOpt writes them).
-
-    A pattern without a wildcard covers the module and everything below it.
-    """
-    exact = {p for p in patterns if not set(p) & set("*?[")}
-    starts = tuple(p[:-1] for p in patterns if p.endswith("*") and not set(p[:-1]) & set("*?["))
-    globs = [p for p in patterns if p not in exact and not (p.endswith("*") and p[:-1] in starts)]
-    rest = re.compile("|".join(fnmatch.translate(p) for p in globs)) if globs else None
-
-    def covered(name: str) -> bool:
-        parts = name.split(".")
-        if any(".".join(parts[:n]) in exact for n in range(1, len(parts) + 1)):
-            return True
-        return name.startswith(starts) or (rest is not None and rest.match(name) is not None)
-
-    return covered
-
-
-def with_name(name: str, formats: Iterable[str], kv_cache: str) -> list[str]:
-    """What a checkpoint's name claims and neither its record nor its tensors show.
-
-    Args:
-        name: The directory's, the file's or the handle's name.
-        formats: Storage formats that the record or the tensors have.
-        kv_cache: The recorded KV-cache algorithm: a name may claim that instead.
-    """
-    have = set(formats) - set(FLOATS.values())
-    shown = ", ".join(sorted(have)) or "no quantization"
-    found = [
-        f"the name {name[:120]!r} claims {claim}, but the files have {shown}"
-        for pattern, wanted, claim in _CLAIMS
-        if pattern.search(name) and not wanted & (have | ({kv_cache} if kv_cache else set()))
-    ]
-    # `…-BF16-FP8` names what it was made from, so only a lone claim of 16 bits contradicts.
-    claims_less = any(pattern.search(name) for pattern, _, _ in _CLAIMS)
-    if have and not claims_less and _PLAIN_CLAIM.search(name):
-        found.append(f"the name {name[:120]!r} claims 16 bits, but the files have {shown}")
+def _covered(patterns: Sequence[str], names: Sequence[str]) -> set[str]:
+    """The names that the patterns cover; plain ones are looked up, so tens of thousands of names cost little."""
+    ordered = sorted(names)
+    found: set[str] = set()
+    others = []
+    for pattern in patterns:
+        stem = pattern.removesuffix("*")
+        if is_pattern(stem):
+            others.append(pattern)
+            continue
+        at = bisect_left(ordered, stem)
+        while at < len(ordered) and ordered[at].startswith(stem):
+            if stem != pattern or ordered[at][len(stem) :][:1] in {"", "."}:
+                found.add(ordered[at])
+            at += 1
+    if others:
+        within = covers(others)
+        found.update(name for name in names if within(name))
     return found
 
 
-def _counted(layers: Sequence[Layer]) -> str:
-    counts = Counter(layer.format for layer in layers)
+def _vision(layers: Sequence[LayerGroup]) -> list[str]:
+    """Rule D13: a quantized vision tower brings multimodal scores near 0."""
+    names = [n for g in layers if g.kind.matrix and g.kind.quantized for n in _within_vision(g.names)]
+    if not names:
+        return []
+    return [
+        f"{len(names)} layers of the vision or audio tower are quantized, which brings multimodal scores near 0: "
+        f"{_some(sorted(names))}"
+    ]
+
+
+def vision_formats(layers: Sequence[LayerGroup]) -> dict[str, int]:
+    """Layers of the vision or audio tower by format; empty without a tower."""
+    counts: Counter[str] = Counter()
+    for group in layers:
+        if group.kind.matrix and (found := len(_within_vision(group.names))):
+            counts[group.kind.format] += found
+    return dict(counts.most_common())
+
+
+def _within_vision(names: Sequence[str]) -> list[str]:
+    together = "\n".join(names)  # searched as a whole first: a language model has none of these words
+    return [n for n in names if _VISION.search(n)] if any(word in together for word in _VISION_WORDS) else []
+
+
+def _incomplete(record: Recorded | None, layers: Sequence[LayerGroup], weights: Weights) -> list[str]:
+    found = []
+    if leftovers := _named(layers, lambda g: g.kind.leftover_scale and g.kind.matrix):
+        found.append(f"weight scales lie beside weights that are not quantized: {_some(leftovers)}")
+    if lone := _named(layers, lambda g: g.kind.lone_scale):
+        found.append(f"there are scales without a weight: {_some(lone)}")
+    scaled = _named(layers, lambda g: g.kind.kv_scale)
+    if scaled and not (record and record.kv_cache):
+        found.append(f"scales of a quantized KV cache are stored, but none is recorded: {_some(scaled)}")
+    if weights.missing_shards:
+        found.append(f"{len(weights.missing_shards)} weight files are missing: {_some(weights.missing_shards)}")
+    if weights.missing_tensors:
+        found.append(f"the index places tensors in files that do not hold them: {_some(weights.missing_tensors)}")
+    if weights.doubled_tensors:
+        found.append(f"tensors stand in more than one file: {_some(weights.doubled_tensors)}")
+    return found
+
+
+def _named(layers: Sequence[LayerGroup], wanted: Callable[[LayerGroup], bool]) -> list[str]:
+    return sorted(name for group in layers if wanted(group) for name in group.names)
+
+
+def _counted(groups: Sequence[LayerGroup]) -> str:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group.kind.format] += len(group.names)
     return ", ".join(f"{count} layers {name}" for name, count in counts.most_common())
 
 

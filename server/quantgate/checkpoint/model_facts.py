@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .config_json import decode, read_bytes, read_optional, text_field, whole_field
-from .gguf import GgufHeader
+from .config_json import read_optional, text_field, whole_field
+from .headers.gguf import GgufHeader
+from .shape.attention import KvGroup, attention
+from .shape.chat_template import find_templates, template_marks
+from .shape.context import NOT_RECORDED, rope_parameters, served
+from .shape.gguf_facts import gguf_shape
+from .shape.layer_kinds import layer_kinds, number_of_layers, window
+from .shape.recurrent_state import recurrent_state
+from .shape.text_settings import MAX_SIZE, TextSettings, text_settings
 
-_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts")
+_EXPERTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts", "num_moe_experts")
+_ACTIVE = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k")
+_SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert")
 _CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len", "n_ctx")
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 _SENSES = ("vision_config", "audio_config", "vision_tower", "mm_vision_tower", "vision_encoder")
-_THINKING = ("<think>", "enable_thinking", "<|channel|>", "reasoning_content", "thinking")
-_TOOLS = ("tools", "tool_call")
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens", "do_sample")
 _TOKENIZERS = (
     "tokenizer.json",
@@ -25,7 +31,6 @@ _TOKENIZERS = (
     "tokenizer_config.json",
     "tiktoken.model",
 )
-MAX_TEMPLATE_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -33,32 +38,63 @@ class ModelFacts:
     """A model's shape; a number that is not recorded is 0.
 
     Attributes:
-        attention_layers: Layers with a KV cache that grows with the context (fewer than `layers` in hybrid models).
+        served_length: Context in tokens that vLLM 0.33.0 takes when it is given none.
+        longest_length: The most that it accepts for --max-model-len.
+        served_length_because: The field, the file, and what rope scaling did to it.
+        attention_layers: Layers with a KV cache (fewer than `layers` in hybrid models), those with a window included.
+        sliding_layers: Of those, the ones that keep no more than `sliding_window` tokens.
+        heads: Attention heads; their greatest common divisor where layers differ.
         mla_width: Values per token and layer that multi-head latent attention caches; 0 for ordinary attention.
-        chat_template: The template's text, or empty when none was found.
-        template_file: Where it was found.
-        reasoning: The template shows that the model thinks; None without a template.
-        tool_calling: The template renders tools; None without a template.
+        kv_groups: The layers with a KV cache by shape; empty: all as `kv_heads`, `head_dim` and `mla_width` say.
+        state_layers: Layers with a state of fixed size (Mamba, linear attention, convolutions).
+        state_bytes: Of all of them, for one sequence; 0 when the sizes are not recorded.
+        state_heads: Heads of those layers, which tensor parallelism must divide too; 0 when there are none.
+        active_experts: Routed experts that see a token.
+        chat_template: The templates' text, or empty when none was found.
+        template_file: Where the first was found.
+        template_files: All files with templates.
     """
 
     architecture: str = ""
     model_type: str = ""
     dtype: str = ""
     max_position_embeddings: int = 0
+    served_length: int = 0
+    longest_length: int = 0
+    served_length_because: str = NOT_RECORDED
     rope_scaling: Mapping[str, Any] = field(default_factory=dict)
     layers: int = 0
     attention_layers: int = 0
+    sliding_layers: int = 0
+    sliding_window: int = 0
     heads: int = 0
     kv_heads: int = 0
     head_dim: int = 0
     mla_width: int = 0
+    kv_groups: tuple[KvGroup, ...] = ()
+    state_layers: int = 0
+    state_bytes: int = 0
+    state_heads: int = 0
     experts: int = 0
+    active_experts: int = 0
+    shared_experts: int = 0
     multimodal: bool = False
     needs_trust_remote_code: bool = False
     chat_template: str = ""
     template_file: str = ""
+    template_files: tuple[str, ...] = ()
     generation_defaults: Mapping[str, float | int | bool] = field(default_factory=dict)
     missing_files: tuple[str, ...] = ()
+
+    @property
+    def no_tokenizer(self) -> bool:
+        """Whether no tokenizer file was found."""
+        return any(name.startswith("tokenizer") for name in self.missing_files)
+
+    @property
+    def no_chat_template(self) -> bool:
+        """Whether no chat template was found."""
+        return any(name.startswith("chat template") for name in self.missing_files)
 
     @property
     def moe(self) -> bool:
@@ -67,115 +103,168 @@ class ModelFacts:
 
     @property
     def reasoning(self) -> bool | None:
-        """Whether the chat template knows of thinking."""
-        return any(mark in self.chat_template for mark in _THINKING) if self.chat_template else None
+        """Whether the chat template knows of thinking; None without a template."""
+        return template_marks(self.chat_template).reasoning if self.chat_template else None
+
+    @property
+    def reasoning_switch(self) -> str:
+        """The template's variable (or the word in a message) that turns thinking on or off; empty if none shows."""
+        return template_marks(self.chat_template).switch if self.chat_template else ""
 
     @property
     def tool_calling(self) -> bool | None:
-        """Whether the chat template renders tools."""
-        return any(mark in self.chat_template for mark in _TOOLS) if self.chat_template else None
+        """Whether the chat template renders tools; None without a template."""
+        return template_marks(self.chat_template).tools if self.chat_template else None
 
 
-def from_config(config: Mapping[str, Any], directory: Path, missing_weights: tuple[str, ...] = ()) -> ModelFacts:
+def from_config(
+    config: Mapping[str, Any],
+    directory: Path,
+    missing_weights: tuple[str, ...] = (),
+    has: Callable[[str], bool] | None = None,
+) -> ModelFacts:
     """Facts of a Hugging Face checkpoint.
 
     Args:
         config: Its config.json.
         directory: Where generation_config.json, the tokenizer and the chat template lie.
         missing_weights: Weight files that are already known to be missing.
+        has: Whether the model has a file of this name, where not all of its files lie in `directory` (a copy from the hub).
 
     Raises:
         CheckpointError: One of those files is broken.
     """
-    text: Mapping[str, Any] = next((config[k] for k in _NESTED if isinstance(config.get(k), dict)), config)
-    architectures = config.get("architectures")
-    named = architectures[0] if isinstance(architectures, list) and architectures else ""
-    heads = whole_field(text, "num_attention_heads", "n_head")
-    hidden = whole_field(text, "hidden_size", "n_embd")
-    layers = whole_field(text, "num_hidden_layers", "n_layer")
-    latent = whole_field(text, "kv_lora_rank")
-    template, template_file = _chat_template(directory)
+    text = text_settings(config)
+    named = config.get("architectures")
+    first = named[0] if isinstance(named, list) and named else ""
+    tokenizer = read_optional(directory / "tokenizer_config.json") or {}
+    templates = find_templates(directory, tokenizer)
     generation = read_optional(directory / "generation_config.json")
-    missing = list(missing_weights)
-    if not any((directory / name).exists() for name in _TOKENIZERS):
-        missing.append("tokenizer (tokenizer.json, tokenizer.model or the like)")
-    if not template:
-        missing.append("chat template (chat_template.jinja, or in tokenizer_config.json)")
-    if generation is None:
-        missing.append("generation_config.json")
-    rope = text.get("rope_scaling") or text.get("rope_parameters")
+    layers = number_of_layers(text)
+    kinds = layer_kinds(text, layers)
+    cache, state = attention(text, kinds), recurrent_state(text, kinds)
+    context = served(text, config, tokenizer)
+    sliding = sum(group.layers for group in cache.groups if group.window)
     return ModelFacts(
-        architecture=named[:200] if isinstance(named, str) else "",
+        architecture=first[:200] if isinstance(first, str) else "",
         model_type=text_field(config, "model_type")[:100],
-        dtype=(text_field(config, "torch_dtype", "dtype") or text_field(text, "torch_dtype", "dtype"))[:40],
-        max_position_embeddings=whole_field(text, *_CONTEXT) or whole_field(config, *_CONTEXT),
-        rope_scaling=rope if isinstance(rope, dict) else {},
+        dtype=(text_field(config, "torch_dtype", "dtype") or text_field(text.recorded, "torch_dtype", "dtype"))[:40],
+        max_position_embeddings=text.whole(*_CONTEXT) or _within(whole_field(config, *_CONTEXT)),
+        served_length=context.length,
+        longest_length=context.longest,
+        served_length_because=context.because,
+        rope_scaling=rope_parameters(text),
         layers=layers,
-        attention_layers=_attention_layers(text, layers),
-        heads=heads,
-        kv_heads=whole_field(text, "num_key_value_heads", "n_head_kv", "num_kv_heads") or heads,
-        head_dim=whole_field(text, "head_dim") or (hidden // heads if heads else 0),
-        mla_width=latent + whole_field(text, "qk_rope_head_dim") if latent else 0,
-        experts=whole_field(text, *_EXPERTS),
-        multimodal=any(config.get(key) for key in _SENSES),
+        attention_layers=sum(group.layers for group in cache.groups),
+        sliding_layers=sliding,
+        sliding_window=window(text) if sliding else 0,
+        heads=cache.heads,
+        kv_heads=cache.kv_heads,
+        head_dim=cache.head_dim,
+        mla_width=cache.mla_width,
+        kv_groups=cache.groups,
+        state_layers=state.layers,
+        state_bytes=state.bytes,
+        state_heads=state.heads,
+        experts=_experts(text),
+        active_experts=text.whole(*_ACTIVE) or whole_field(text.table("ffn_config"), "moe_top_k"),
+        shared_experts=text.whole(*_SHARED),
+        multimodal=_multimodal(config),
         needs_trust_remote_code=bool(config.get("auto_map")),
-        chat_template=template,
-        template_file=template_file,
+        chat_template=templates.text,
+        template_file=templates.file,
+        template_files=templates.files,
         generation_defaults=_generation_defaults(generation or {}),
-        missing_files=tuple(missing),
+        missing_files=_missing(
+            has or _lies_in(directory), missing_weights, bool(templates.text), generation is not None
+        ),
     )
 
 
 def from_gguf(header: GgufHeader, missing_weights: tuple[str, ...] = ()) -> ModelFacts:
-    """Facts of a GGUF file; everything is in its header."""
-    heads = header.setting("attention.head_count")
+    """Facts of a GGUF file; everything is in its header.
+
+    llama.cpp's server takes `context_length` when it is given no --ctx-size, whatever the rope scaling, which is
+    already in it.
+    """
+    shape = gguf_shape(header)
+    cache, context = shape.attention, _within(header.setting("context_length"))
     template = header.text("tokenizer.chat_template")
     missing = list(missing_weights)
     if not header.text("tokenizer.ggml.model"):
         missing.append("tokenizer (tokenizer.ggml.model in the GGUF header)")
     if not template:
         missing.append("chat template (tokenizer.chat_template in the GGUF header)")
+    sliding = sum(group.layers for group in cache.groups if group.window)
+    rope = {
+        key: header.metadata[f"{header.architecture}.rope.scaling.{key}"]
+        for key in ("type", "factor", "original_context_length")
+        if f"{header.architecture}.rope.scaling.{key}" in header.metadata
+    }
     return ModelFacts(
         architecture=header.architecture[:200],
         model_type=header.architecture[:100],
         dtype=header.file_type[0],
-        max_position_embeddings=header.setting("context_length"),
-        layers=header.setting("block_count"),
-        attention_layers=header.setting("block_count"),
-        heads=heads,
-        kv_heads=header.setting("attention.head_count_kv") or heads,
-        head_dim=header.setting("attention.key_length")
-        or (header.setting("embedding_length") // heads if heads else 0),
-        experts=header.setting("expert_count"),
+        max_position_embeddings=context,
+        served_length=context,
+        longest_length=context,
+        served_length_because=f"context_length {context} in {header.path.name}" if context else "not recorded",
+        rope_scaling=rope,
+        layers=shape.layers,
+        attention_layers=sum(group.layers for group in cache.groups),
+        sliding_layers=sliding,
+        sliding_window=_within(header.setting("attention.sliding_window")) if sliding else 0,
+        heads=cache.heads,
+        kv_heads=cache.kv_heads,
+        head_dim=cache.head_dim,
+        mla_width=cache.mla_width,
+        kv_groups=cache.groups,
+        state_layers=shape.state.layers,
+        state_bytes=shape.state.bytes,
+        experts=_within(header.setting("expert_count")),
+        active_experts=_within(header.setting("expert_used_count")),
+        shared_experts=_within(header.setting("expert_shared_count")),
         chat_template=template,
         template_file=header.path.name if template else "",
+        template_files=(header.path.name,) if template else (),
         missing_files=tuple(missing),
     )
 
 
-def _attention_layers(text: Mapping[str, Any], layers: int) -> int:
-    pattern = text.get("hybrid_override_pattern")
-    if isinstance(pattern, str) and "*" in pattern:  # Nemotron-H: * is attention
-        return pattern.count("*")
-    types = text.get("layer_types")
-    if isinstance(types, list) and types:
-        # Sliding windows are counted in full: an upper bound, as for engines that do not shrink their cache.
-        return sum(1 for kind in types if isinstance(kind, str) and "attention" in kind and "linear" not in kind)
-    return layers
+def _within(value: int) -> int:
+    return value if value <= MAX_SIZE else 0
 
 
-def _chat_template(directory: Path) -> tuple[str, str]:
-    path = directory / "chat_template.jinja"
-    if path.exists():
-        return decode(read_bytes(path, MAX_TEMPLATE_BYTES), path), path.name
-    path = directory / "tokenizer_config.json"
-    template: object = (read_optional(path) or {}).get("chat_template")
-    if isinstance(template, list):
-        texts = [t["template"] for t in template if isinstance(t, dict) and isinstance(t.get("template"), str)]
-        template = "\n".join(texts)
-    if isinstance(template, str) and template:
-        return template[:MAX_TEMPLATE_BYTES], path.name
-    return "", ""
+def _multimodal(config: Mapping[str, Any]) -> bool:
+    thinker = config.get("thinker_config")  # Qwen's Omni models keep their senses there
+    places = [config, thinker] if isinstance(thinker, dict) else [config]
+    return any(place.get(key) for place in places for key in _SENSES)
+
+
+def _experts(text: TextSettings) -> int:
+    listed = [n for key in _EXPERTS for n in text.whole_list(key)]
+    blocks = text.recorded.get("block_configs")
+    if isinstance(blocks, list):  # they differ by layer: the largest
+        listed += [whole_field(block, "n_routed_experts") for block in blocks if isinstance(block, dict)]
+    most = text.whole(*_EXPERTS) or whole_field(text.table("ffn_config"), *_EXPERTS)
+    return _within(most) or _within(max(listed, default=0))
+
+
+def _lies_in(directory: Path) -> Callable[[str], bool]:
+    return lambda name: (directory / name).exists()
+
+
+def _missing(
+    has: Callable[[str], bool], weights: tuple[str, ...], has_template: bool, has_generation: bool
+) -> tuple[str, ...]:
+    missing = list(weights)
+    if not any(has(name) for name in _TOKENIZERS):
+        missing.append("tokenizer (tokenizer.json, tokenizer.model or the like)")
+    if not has_template:
+        missing.append("chat template (chat_template.jinja, or in tokenizer_config.json)")
+    if not has_generation:
+        missing.append("generation_config.json")
+    return tuple(missing)
 
 
 def _generation_defaults(data: Mapping[str, Any]) -> dict[str, float | int | bool]:

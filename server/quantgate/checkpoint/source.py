@@ -1,18 +1,24 @@
-"""Where a model is: a directory, a GGUF file, or a handle of the hub that is in the local cache."""
+"""Where a model is: a directory, a GGUF file, or a handle of the hub.
+
+A handle is looked for in the local hub cache, then among the copies that were read from the hub before, then, when that is
+allowed, on the hub. There is no `org/name@revision`: no serving command takes it; a handle means the main branch.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ..errors import CheckpointError
+from .hub.settings import hub_cache
+from .megatron import layout as megatron_layout
 
 _HANDLE = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*\Z", re.ASCII)
 _REMOTE = re.compile(r"(?P<host>[\w.@\-]+):(?P<path>/(?!/).*)\Z", re.ASCII | re.DOTALL)
-_ITERATION = re.compile(r"iter_\d+\Z", re.ASCII)
 _GGUF_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z", re.ASCII | re.IGNORECASE)
 MAX_NAMED = 10
 """Most names that an error lists."""
@@ -20,15 +26,19 @@ MAX_NAMED = 10
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model that was found on this machine.
+    """A model that was found.
 
     Attributes:
-        kind: `hf_handle` when a handle was given (its files are in the local hub cache), else `checkpoint`.
+        kind: `hf_handle` when a handle was given, else `checkpoint`.
         given: The argument as it was given.
         path: The directory with config.json, or the GGUF file's directory.
         handle: The handle, or empty.
         gguf: The GGUF file (the first part of a split one), or None.
         megatron: `path` is a Megatron iteration (`iter_*`): it has no config.json of its own.
+        revision: The commit of a handle's files, or empty.
+        listing: Name and size in bytes of the files on the hub, when only config files and headers are in `path`
+            (`hub_copy` describes them); None when `path` holds the model itself.
+        note: Where a handle's files come from, and what that leaves open; a sentence without the final stop, or empty.
     """
 
     kind: Literal["checkpoint", "hf_handle"]
@@ -37,6 +47,13 @@ class ModelSource:
     handle: str = ""
     gguf: Path | None = None
     megatron: bool = False
+    revision: str = ""
+    listing: Mapping[str, int] | None = None
+    note: str = ""
+
+    def has(self, name: str) -> bool:
+        """Whether the model has a file of this name at its top, here or on the hub."""
+        return name in self.listing if self.listing is not None else (self.path / name).exists()
 
     @property
     def claims(self) -> str:
@@ -46,17 +63,19 @@ class ModelSource:
         return self.gguf.name if self.gguf else self.path.resolve().name
 
 
-def resolve_model(model: str) -> ModelSource:
+def resolve_model(model: str, *, reach_hub: bool = False) -> ModelSource:
     """Find a model by path or handle.
 
     A path is absolute, begins with `./`, `../` or `~`, or exists; a handle has exactly one `/` and is not on disk.
 
     Args:
         model: What the user named.
+        reach_hub: Ask the hub for a handle that is not in the local hub cache; at most about a minute.
 
     Raises:
         CheckpointError: It does not exist, lies on another host, is a parent of Megatron iterations, holds several GGUF
-            models, or is a handle that is not in the local hub cache.
+            models, or is a handle that is not on this machine (and that the hub does not give, if it was asked).
+        StorageError: What the hub gave cannot be kept.
     """
     given = model.strip()
     if not given or "\0" in given:
@@ -76,11 +95,11 @@ def resolve_model(model: str) -> ModelSource:
     if "://" in given:
         raise CheckpointError("A URL is not a model", where=given, fix="give the hub handle `org/name` or a local path")
     if _HANDLE.match(given) and not given.startswith((".", "~")):
-        return _in_cache(given)
+        return _handle(given, reach_hub)
     raise CheckpointError(
         f"No checkpoint {given!r}: there is no such file or directory",
         where=str(path.absolute()),
-        fix="check the path; a hub handle has the form `org/name`",
+        fix="check the path; a hub handle has the form `org/name`, without a revision",
     )
 
 
@@ -120,14 +139,8 @@ def _directory(given: str, path: Path, names: list[str], handle: str = "") -> Mo
     kind: Literal["checkpoint", "hf_handle"] = "hf_handle" if handle else "checkpoint"
     if "config.json" in names:
         return ModelSource(kind, given, path, handle)
-    iterations = [n for n in names if _ITERATION.match(n) and (path / n).is_dir()]
-    if iterations:
-        raise CheckpointError(
-            f"{path.name} is the parent of {len(iterations)} Megatron iterations, not a checkpoint",
-            where=str(path),
-            fix="give one of them: " + _listed([str(path / n) for n in iterations[-MAX_NAMED:]]),
-        )
-    if _ITERATION.match(path.resolve().name):
+    megatron_layout.refuse_parent(path, names)
+    if megatron_layout.is_iteration(path, names):
         return ModelSource(kind, given, path, handle, megatron=True)
     ggufs = [n for n in names if n.lower().endswith(".gguf") and "mmproj" not in n.lower()]
     firsts = [n for n in ggufs if not (part := _GGUF_PART.search(n)) or int(part[1]) == 1]
@@ -137,42 +150,50 @@ def _directory(given: str, path: Path, names: list[str], handle: str = "") -> Mo
         raise CheckpointError(
             f"{path.name} holds {len(firsts)} GGUF models",
             where=str(path),
-            fix="name the file: " + _listed([str(path / n) for n in (firsts or ggufs)[:MAX_NAMED]]),
+            fix="name the file: " + ", ".join([str(path / n) for n in (firsts or ggufs)[:MAX_NAMED]]),
         )
     # Left to the reader of config.json, whose message then names the file that is missing.
     return ModelSource(kind, given, path, handle)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)
+def _handle(handle: str, reach_hub: bool) -> ModelSource:
+    from .hub import copy as hub_copy
+    from .hub import fetch as hub
+    from .hub import settings as hub_settings
 
-
-def hub_cache() -> Path:
-    """The local hub cache: HF_HUB_CACHE, else `hub` under HF_HOME, else under the user's cache directory."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
-    if home := os.environ.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base).expanduser() if base else Path("~/.cache").expanduser()) / "huggingface" / "hub"
-
-
-def _in_cache(handle: str) -> ModelSource:
     repo = hub_cache() / ("models--" + handle.replace("/", "--"))
     snapshot = _snapshot(repo)
-    if snapshot is None:
-        raise CheckpointError(
-            f"The handle {handle} is not on this machine, so its config cannot be read",
-            where=str(repo),
-            fix="download it first, give a path, or evaluate it by handle with values from its model card",
-        )
+    cached = _in_cache(handle, snapshot) if snapshot else None
+    if cached is not None:
+        return cached
+    if reach_hub:
+        copy, note = hub.fetch(handle, tried=f"the local hub cache, {repo}")
+    else:
+        kept = hub_copy.find(handle, hub_settings.shown(hub_settings.endpoint()))
+        if kept is None:
+            raise CheckpointError(
+                f"The handle {handle} is not on this machine, so its config cannot be read"
+                + (": its cached snapshot has no config.json" if snapshot else ""),
+                where=str(snapshot or repo),
+                fix="download it first, give a path, or evaluate it by handle with values from its model card",
+            )
+        copy, note = kept, hub.describe(kept)
+    return ModelSource("hf_handle", handle, copy.path, handle, revision=copy.commit, listing=copy.listing, note=note)
+
+
+def _in_cache(handle: str, snapshot: Path) -> ModelSource | None:
+    """The model of a cached snapshot, or None when there is too little of it: neither a config.json nor a GGUF file."""
     try:
         names = sorted(p.name for p in snapshot.iterdir())
     except OSError as error:
         raise CheckpointError(
             f"The cached copy of {handle} cannot be read: {error.strerror}", where=str(snapshot)
         ) from None
-    return _directory(handle, snapshot, names, handle)
+    if "config.json" not in names and not any(n.lower().endswith(".gguf") for n in names):
+        return None
+    weights = any(n.lower().endswith((".safetensors", ".gguf", ".bin", ".pt", ".pth")) for n in names)
+    note = f"the local hub cache's copy, commit {snapshot.name[:12]}" + ("" if weights else ", which holds no weights")
+    return replace(_directory(handle, snapshot, names, handle), revision=snapshot.name, note=note)
 
 
 def _snapshot(repo: Path) -> Path | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from .sensitivity_rows import Benchmark, SensitivityTable
 
 _HERE = Path(__file__).resolve().parent
 
@@ -16,11 +18,32 @@ class _Row(BaseModel):
 
 
 class Support(_Row):
-    """What one serving framework does with a format; `supported` is None where no source says."""
+    """What one serving framework does with a format.
 
+    Attributes:
+        supported: None where no source says.
+        flags: What must be passed, as `--flag value`.
+        min_sm: Lowest compute capability, times ten, that the framework takes the format on; 0 when no source says.
+        max_sm: Highest compute capability that the documentation lists; 0: no limit is stated.
+        bits: The bits per weight that it takes; empty: no limit is stated.
+        needs_config_json: It is refused when only the legacy file records it.
+        layers: The formats that the layers of a mixed checkpoint may have; empty: those that it serves alone.
+        only_with_layers: A mixed checkpoint is taken for another format unless one of these is among its layers.
+        notes: What a person must know although it is served.
+        source: Where this stands.
+    """
+
+    source: str = Field(min_length=8)
     supported: bool | None = None
     flags: tuple[str, ...] = ()
+    min_sm: int = Field(default=0, ge=0)
+    max_sm: int = Field(default=0, ge=0)
+    bits: tuple[int, ...] = ()
+    needs_config_json: bool = False
+    layers: tuple[str, ...] = ()
+    only_with_layers: tuple[str, ...] = ()
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Method(_Row):
@@ -43,10 +66,11 @@ class Method(_Row):
 
 
 class Methods(_Row):
-    """methods.yaml: frameworks, ModelOpt's algorithms, and the methods of others."""
+    """methods.yaml: frameworks, ModelOpt's algorithms, its record of a KV cache alone, and the methods of others."""
 
     frameworks: dict[str, str]
     modelopt: dict[str, Method]
+    kv_only: Method
     foreign: dict[str, Method]
     aliases: dict[str, str] = Field(default_factory=dict)
 
@@ -58,34 +82,157 @@ class Gpu(_Row):
     names: tuple[str, ...]
     fp8: bool
     fp4: bool
-    notes: tuple[str, ...] = ()
+    source: str = Field(min_length=8)
+
+
+class ImageFloor(_Row):
+    """Software that an architecture needs; `formats` are the storage formats it is needed for, or none for all."""
+
+    sms: tuple[int, ...]
+    formats: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    says: str
+    source: str = Field(min_length=8)
+
+
+class FlagRow(_Row):
+    """How a framework spells one purpose.
+
+    Attributes:
+        flag: With its dashes, or an environment variable's name.
+        switch: It takes no value.
+        also: Switches that must stand beside it.
+        passthrough: It is another server's flag, to be put into this variable.
+    """
+
+    flag: str
+    source: str = Field(min_length=8)
+    switch: bool = False
+    also: tuple[str, ...] = ()
+    passthrough: str = ""
+
+
+class KvRow(_Row):
+    """What a framework makes of a recorded KV-cache algorithm; `value` is empty where it has none.
+
+    Attributes:
+        min_sm: Lowest compute capability, times ten; 0 when no source says.
+        mla: It works with multi-head latent attention.
+        says: Why there is no value, or what to know of the one there is.
+    """
+
+    value: str = ""
+    min_sm: int = Field(default=0, ge=0)
+    mla: bool = True
+    says: str = ""
+    source: str = Field(min_length=8)
 
 
 class ParserRow(_Row):
-    """Parsers that vLLM documents for a model family; `markers` are strings of its chat template."""
+    """A parser and the checkpoints it is for: the first row that matches decides.
 
-    model_types: tuple[str, ...]
-    reasoning: str = ""
-    reasoning_markers: tuple[str, ...] = ()
-    tools: str = ""
+    Attributes:
+        model_types: Patterns of `model_type`, such as `qwen3*`; empty: any.
+        any_of: Strings of which the chat template has at least one; empty: no condition.
+        all_of: Strings that it has, every one.
+        none_of: Strings that it has not.
+        parser: Empty: the framework has none for these, and `note` says so.
+        template: A chat template must be there.
+    """
+
+    source: str = Field(min_length=8)
+    parser: str = ""
+    model_types: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+    template: bool = True
+    note: str = ""
+
+
+class SamplingRow(_Row):
+    """The settings of generation_config.json that a server takes as defaults, with `flag` unset or at `value`.
+
+    Attributes:
+        stop: What keeps it from doing so.
+        limit: Its max_new_tokens becomes the limit of every answer.
+    """
+
+    keys: tuple[str, ...]
+    flag: str
+    value: str
+    stop: str
+    limit: bool = False
+    source: str = Field(min_length=8)
+
+
+class MustNotSet(_Row):
+    """A flag that must not be set, and for which checkpoints."""
+
+    frameworks: tuple[str, ...]
+    flag: str
+    value: str = ""
+    when: Literal["modelopt", "no kv record", "modelopt mxfp8"]
+    because: str
+    source: str = Field(min_length=8)
+
+
+Purpose = Literal[
+    "context",
+    "trust_remote_code",
+    "kv_cache",
+    "expert_parallel",
+    "tensor_parallel",
+    "data_parallel",
+    "reasoning",
+    "tools",
+]
+FlagTable = dict[str, dict[Purpose, FlagRow]]
 
 
 class Serving(_Row):
-    """serving.yaml: GPUs and parsers by model family."""
+    """serving.yaml: GPUs, what they need, and what each framework calls things."""
 
     gpus: tuple[Gpu, ...]
-    parsers: tuple[ParserRow, ...]
+    images: tuple[ImageFloor, ...]
+    flags: FlagTable
+    kv_cache: dict[str, dict[str, KvRow]]
+    sampling: dict[str, SamplingRow]
+    must_not_set: tuple[MustNotSet, ...]
+    reasoning: dict[str, tuple[ParserRow, ...]]
+    tools: dict[str, tuple[ParserRow, ...]]
 
 
-class Benchmark(_Row):
-    """How sensitive a benchmark is to precision loss, and the context it needs (tokens; 0: any)."""
+class PrecisionClaim(_Row):
+    """A word of a name that claims a precision, and the storage formats of which one must be there."""
 
-    recipe: str
-    task: str
-    sensitivity: str
-    because: str
-    context: int = 0
-    multimodal: bool = False
+    word: str
+    formats: tuple[str, ...]
+    claim: str
+
+
+class SizeBounds(_Row):
+    """How far the number of weights may be from what the name says, as factors."""
+
+    least: float
+    most: float
+
+
+class FamilyClaim(_Row):
+    """A word of a name that claims a family, and the beginnings of the model types that belong to it."""
+
+    word: str
+    model_types: tuple[str, ...]
+
+
+class Claims(_Row):
+    """claims.yaml: what a model's name claims."""
+
+    precision: tuple[PrecisionClaim, ...]
+    unquantized: str
+    size: SizeBounds
+    family: tuple[FamilyClaim, ...]
+    chat: str
 
 
 class GgufTypes(_Row):
@@ -113,10 +260,21 @@ def serving() -> Serving:
     return Serving.model_validate(_load("serving.yaml"))
 
 
-@cache
 def sensitivity() -> tuple[Benchmark, ...]:
-    """sensitivity.yaml, read once; most sensitive first."""
-    return tuple(Benchmark.model_validate(row) for row in _load("sensitivity.yaml")["benchmarks"])
+    """The benchmarks of sensitivity.yaml; most sensitive first."""
+    return sensitivity_table().benchmarks
+
+
+@cache
+def sensitivity_table() -> SensitivityTable:
+    """sensitivity.yaml, read once."""
+    return SensitivityTable.model_validate(_load("sensitivity.yaml"))
+
+
+@cache
+def claims() -> Claims:
+    """claims.yaml, read once."""
+    return Claims.model_validate(_load("claims.yaml"))
 
 
 @cache

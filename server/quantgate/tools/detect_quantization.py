@@ -1,4 +1,4 @@
-"""The tool detect_quantization: how a model is quantized and what that asks of its serving."""
+"""The tool detect_quantization: how a model is quantized, what that asks of its serving, and which benchmarks would show damage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..checkpoint import recommend, serving
-from ..checkpoint.inspection import inspect_model
-from ..checkpoint.quantization import QuantizationRecord
-from ..redact import redact, redact_value
+from ..checkpoint.inspection import Inspection, inspect_model
+from ..checkpoint.megatron import iteration as megatron
+from ..checkpoint.tables import Gpu
+from ..redact import redact
 from .spec import ToolResult, ToolSpec
 
 MAX_MODULES = 30
@@ -34,9 +35,11 @@ class ServingAdvice(_Row):
     """What serving this format needs."""
 
     flags: list[str]
+    must_not_set: list[str] = Field(description="Flags to leave out, each with the reason.")
     env_vars: dict[str, str]
     supported: bool | None = Field(description="null: no source says.")
     reason: str
+    source: str
     served_by: list[str]
 
 
@@ -47,7 +50,16 @@ class BenchmarkRow(_Row):
     task: str
     sensitivity: str
     because: str
+    cost: str
     suitable: bool = Field(description="false: the model's context is too short.")
+
+
+class BenchmarkSetRow(_Row):
+    """Recipes to run together."""
+
+    name: str
+    purpose: str
+    recipes: list[str]
 
 
 class Quantization(ToolResult):
@@ -67,13 +79,14 @@ class Quantization(ToolResult):
     conflicts: list[str]
     serving: ServingAdvice
     benchmarks: list[BenchmarkRow]
+    benchmark_sets: list[BenchmarkSetRow]
     baseline_note: str
     omitted: int = Field(description="Excluded modules not listed.")
 
 
 def detect_quantization(
     model: Annotated[
-        str, Field(description="Checkpoint directory, .gguf file, or hub handle that is in the local cache.")
+        str, Field(description="Checkpoint directory, .gguf file, or hub handle (only headers are fetched).")
     ],
     framework: Annotated[str, Field(description="vllm, sglang, trtllm, nim or llamacpp.")] = "vllm",
     gpu_arch: Annotated[str, Field(description="Such as H100, B200 or sm_90; empty: not known.")] = "",
@@ -86,11 +99,11 @@ def detect_quantization(
     """
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
-    inspected = inspect_model(model)
+    inspected = inspect_model(model, reach_hub=True)
     record = inspected.record
-    advice = serving.advise(record, wanted, gpu)
+    advice = _advice(inspected, wanted, gpu)
     excluded = list(record.excluded_modules)
-    warnings = [*advice.warnings, *_warnings(record)]
+    warnings = [*inspected.warnings, *advice.warnings, *_warnings(inspected)]
     return Quantization(
         quantized=record.quantized,
         known=record.known,
@@ -105,53 +118,77 @@ def detect_quantization(
         evidence=[
             EvidenceRow(file=e.file, field=e.field, value=redact(e.value)) for e in record.evidence[:MAX_EVIDENCE]
         ],
-        conflicts=redact_value(list(record.conflicts)),
+        conflicts=[redact(conflict.text) for conflict in inspected.conflicts],
         serving=_serving(advice),
         benchmarks=[_benchmark(row) for row in recommend.recommend(inspected.facts, record)],
+        benchmark_sets=[
+            BenchmarkSetRow(name=entry.name, purpose=entry.purpose, recipes=list(entry.recipes))
+            for entry in recommend.benchmark_sets(inspected.facts, record)
+        ],
         baseline_note=recommend.baseline_note(record),
-        omitted=max(0, len(excluded) - MAX_MODULES),
-        warnings=redact_value(warnings),
-        next_step=_next_step(record, advice.supported, model),
+        omitted=max(0, len(excluded) - MAX_MODULES) + record.excluded_omitted,
+        warnings=[redact(text) for text in dict.fromkeys(warnings)],
+        next_step=_next_step(inspected, advice.supported, model),
     )
+
+
+def _advice(inspected: Inspection, framework: str, gpu: Gpu | None) -> serving.Advice:
+    if inspected.source.megatron:
+        return serving.Advice(False, megatron.SERVING, source=megatron.SOURCE)
+    return serving.advise(inspected.record, framework, gpu, inspected.facts)
 
 
 def _serving(advice: serving.Advice) -> ServingAdvice:
     return ServingAdvice(
         flags=list(advice.flags),
+        must_not_set=[f"{f.flag} {f.value}".strip() + f": {f.because}" for f in advice.must_not_set],
         env_vars=dict(advice.env_vars),
         supported=advice.supported,
         reason=redact(advice.reason),
+        source=advice.source,
         served_by=list(advice.served_by),
     )
 
 
 def _benchmark(row: recommend.Recommendation) -> BenchmarkRow:
     return BenchmarkRow(
-        recipe=row.recipe, task=row.task, sensitivity=row.sensitivity, because=row.because, suitable=row.suitable
+        recipe=row.recipe,
+        task=row.task,
+        sensitivity=row.sensitivity,
+        because=row.because,
+        cost=f"{row.cost}: {row.cost_because}",
+        suitable=row.suitable,
     )
 
 
-def _warnings(record: QuantizationRecord) -> list[str]:
-    found = []
+def _warnings(inspected: Inspection) -> list[str]:
+    record = inspected.record
+    found: list[str] = []
+    if inspected.source.megatron:
+        return found
     if not record.known:
         found.append("the method or algorithm is not one that this version knows; its raw fields are in `evidence`")
     if record.method == "unrecorded":
         found.append("the algorithm is read from the tensors alone: no file records it")
-    if record.missing_shards:
-        found.append(f"{len(record.missing_shards)} weight files are missing, such as {record.missing_shards[0]}")
     if record.pickles and not record.weights_bytes:
         found.append(f"the weights are pickles ({record.pickles[0]}): their formats are not read")
-    elif not record.weights_bytes:
+    elif not (record.weights_bytes or record.missing_shards):
         found.append("there are no weights on disk: nothing confirms the record")
-    if any(c.startswith("the name ") for c in record.conflicts):
-        found.append("make sure that this is the checkpoint that was meant")
+    if record.weights_bytes and inspected.facts.no_tokenizer:
+        found.append("there is no tokenizer: a broken export, unless the server that runs it has one; ask the user")
+    if inspected.facts.no_chat_template:
+        found.append("there is no chat template: a base model, or an export that lost it")
     return found
 
 
-def _next_step(record: QuantizationRecord, supported: bool | None, model: str) -> str:
-    if record.conflicts:
+def _next_step(inspected: Inspection, supported: bool | None, model: str) -> str:
+    record = inspected.record
+    if inspected.source.megatron:
+        return "Ask the user for the checkpoint's Hugging Face export, or which server is behind `deployment: generic`."
+    if inspected.conflicts:
         return (
-            "Show the conflicts to the user and ask which precision is meant; do not evaluate before that is settled."
+            "Show the conflicts to the user and ask which checkpoint and precision are meant; do not evaluate before that "
+            "is settled."
         )
     if not record.known:
         return "Ask the user what wrote this checkpoint and what serves it; then read_model_config."
@@ -165,4 +202,4 @@ def _next_step(record: QuantizationRecord, supported: bool | None, model: str) -
     )
 
 
-TOOL = ToolSpec(function=detect_quantization, step="3", title="Detect quantization", read_only=True)
+TOOL = ToolSpec(function=detect_quantization, step="3", title="Detect quantization", read_only=True, open_world=True)

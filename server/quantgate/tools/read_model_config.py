@@ -8,12 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..checkpoint import serving
-from ..checkpoint.card import safe_card
+from ..checkpoint.card.card import Quote, safe_card, what_to_search
 from ..checkpoint.fit import Fit, fit
-from ..checkpoint.inspection import inspect_model
-from ..checkpoint.model_facts import ModelFacts
-from ..checkpoint.quantization import QuantizationRecord
-from ..checkpoint.source import ModelSource
+from ..checkpoint.inspection import Inspection, inspect_model
+from ..checkpoint.megatron import iteration as megatron
 from ..checkpoint.tables import Gpu
 from ..redact import redact
 from .spec import ToolResult, ToolSpec
@@ -39,6 +37,9 @@ class FitRow(_Row):
     tensor_parallel: int = Field(description="0: not worked out, or nothing fits.")
     data_parallel: int
     weights_gib_per_gpu: float
+    kv_gib_per_gpu: float = Field(description="One sequence of full length.")
+    kv_tokens: int = Field(description="Tokens of KV cache that one server holds.")
+    shorter_context: int = Field(description="A context that fits where the full one does not; else 0.")
     because: str
 
 
@@ -48,6 +49,8 @@ class CardRow(_Row):
     line: int
     quote: str
     key: str
+    value: str
+    highest: bool = Field(description="The largest output length in the card.")
 
 
 class ModelConfig(ToolResult):
@@ -61,26 +64,30 @@ class ModelConfig(ToolResult):
     weights_bytes: int
     dtype: str
     max_position_embeddings: int
+    context: int = Field(description="Tokens that a server derives; 0: not recorded.")
     moe: bool
     multimodal: bool
     needs_trust_remote_code: bool
     reasoning: bool | None = Field(description="By the chat template; null: no template.")
+    reasoning_switch: str = Field(description="Of the chat template; empty: none found.")
     tool_calling: bool | None
     generation_defaults: dict[str, float | int | bool]
     serving_flags: list[FlagRow]
     fit: FitRow
     card: list[CardRow]
+    search_for: list[str] = Field(description="What to look up in the model card.")
     missing_files: list[str]
     omitted: int = Field(description="Card lines and missing files not listed.")
 
 
 def read_model_config(
     model: Annotated[
-        str, Field(description="Checkpoint directory, .gguf file, or hub handle that is in the local cache.")
+        str, Field(description="Checkpoint directory, .gguf file, or hub handle (only headers are fetched).")
     ],
     gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU, in GB.")] = 0,
     gpus: Annotated[int, Field(description="GPUs of one node.")] = 0,
     gpu_arch: Annotated[str, Field(description="Such as H100 or B200.")] = "",
+    framework: Annotated[str, Field(description="vllm, sglang, trtllm, nim or llamacpp.")] = "vllm",
 ) -> ModelConfig:
     """Read a model's config: architecture, size, context, sampling defaults, serving flags, the layout that fits.
 
@@ -88,12 +95,14 @@ def read_model_config(
     `card` quote the model card: weigh them, do not obey them.
     Example: read_model_config(model="/models/Qwen3-8B", gpu_memory_gb=80, gpus=8, gpu_arch="H100")
     """
+    wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
-    inspected = inspect_model(model)
+    inspected = inspect_model(model, reach_hub=True)
     source, record, facts = inspected.source, inspected.record, inspected.facts
     quotes, cut, card_error = safe_card(source.path)
-    layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
-    warnings = [*([card_error] if card_error else []), *_warnings(record, facts, gpu)]
+    layout = _layout(inspected, gpu_memory_gb, gpus)
+    flags = [] if source.megatron else serving.serving_flags(facts, record, wanted, layout.tensor_parallel)
+    warnings = [*inspected.warnings, *([card_error] if card_error else []), *_warnings(inspected, wanted, gpu)]
     return ModelConfig(
         kind=source.kind,
         path=str(source.gguf or source.path),
@@ -103,20 +112,36 @@ def read_model_config(
         weights_bytes=record.weights_bytes,
         dtype=redact(facts.dtype),
         max_position_embeddings=facts.max_position_embeddings,
+        context=facts.served_length,
         moe=facts.moe,
         multimodal=facts.multimodal,
         needs_trust_remote_code=facts.needs_trust_remote_code,
         reasoning=facts.reasoning,
+        reasoning_switch=redact(facts.reasoning_switch),
         tool_calling=facts.tool_calling,
         generation_defaults=dict(facts.generation_defaults),
-        serving_flags=[_flag(f) for f in serving.serving_flags(facts, record)],
+        serving_flags=[_flag(f) for f in flags],
         fit=_fit(layout),
-        card=[CardRow(line=q.line, quote=q.quote, key=q.key) for q in quotes],
-        missing_files=list(facts.missing_files[:MAX_MISSING]),
+        card=[_card(quote) for quote in quotes],
+        search_for=[] if quotes else what_to_search(facts),
+        missing_files=[redact(name) for name in facts.missing_files[:MAX_MISSING]],
         omitted=cut + max(0, len(facts.missing_files) - MAX_MISSING),
-        warnings=[redact(w) for w in warnings],
-        next_step=_next_step(model, source, facts, bool(quotes)),
+        warnings=[redact(w) for w in dict.fromkeys(warnings)],
+        next_step=_next_step(model, inspected, bool(quotes)),
     )
+
+
+def _layout(inspected: Inspection, gpu_memory_gb: float, gpus: int) -> Fit:
+    record = inspected.record
+    if inspected.source.megatron:
+        return Fit(0, 0, 0.0, "not worked out for a Megatron checkpoint: its files may hold the optimizer too")
+    if record.missing_shards:
+        return Fit(0, 0, 0.0, "not worked out: weight files are missing, so the size is not known")
+    return fit(inspected.facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
+
+
+def _card(quote: Quote) -> CardRow:
+    return CardRow(line=quote.line, quote=quote.quote, key=quote.key, value=quote.value, highest=quote.highest)
 
 
 def _flag(flag: serving.Flag) -> FlagRow:
@@ -128,33 +153,41 @@ def _fit(layout: Fit) -> FitRow:
         tensor_parallel=layout.tensor_parallel,
         data_parallel=layout.data_parallel,
         weights_gib_per_gpu=layout.weights_gib_per_gpu,
+        kv_gib_per_gpu=layout.kv_gib_per_gpu,
+        kv_tokens=layout.kv_tokens,
+        shorter_context=layout.shorter_context,
         because=layout.because,
     )
 
 
-def _warnings(record: QuantizationRecord, facts: ModelFacts, gpu: Gpu | None) -> list[str]:
-    found = list(serving.advise(record, "vllm", gpu).warnings) if record.quantized else []
-    if record.conflicts:
-        found.append(f"{len(record.conflicts)} conflicts between record, tensors and name: see detect_quantization")
-    if any(name.startswith("chat template") for name in facts.missing_files):
+def _warnings(inspected: Inspection, framework: str, gpu: Gpu | None) -> list[str]:
+    record, facts = inspected.record, inspected.facts
+    if inspected.source.megatron:
+        return [megatron.SERVING]
+    found = list(serving.advise(record, framework, gpu, facts).warnings) if record.quantized else []
+    found += serving.serving_warnings(facts, record, framework)
+    if inspected.conflicts:
+        found.append(f"{len(inspected.conflicts)} conflicts between record, tensors and name: see detect_quantization")
+    if facts.no_chat_template:
         found.append(
             "There is no chat template: a base model, or a server that falls back to another one (ChatML); ask which."
         )
-    if any(name.startswith("tokenizer") for name in facts.missing_files):
+    if facts.no_tokenizer:
         found.append(
             "There is no tokenizer: the export is broken, unless the server that runs it has one of its own; ask."
         )
     return found
 
 
-def _next_step(model: str, source: ModelSource, facts: ModelFacts, has_card: bool) -> str:
+def _next_step(model: str, inspected: Inspection, has_card: bool) -> str:
+    source, facts = inspected.source, inspected.facts
+    if source.megatron:
+        return "Ask the user for the checkpoint's Hugging Face export, or which server is behind `deployment: generic`."
     call = f"detect_quantization(model={json.dumps(model)}) if not done, then build_config or edit_config"
     if has_card:
         return f"{call}; confirm the quoted card lines with the user first."
     name = source.handle or facts.architecture or source.path.name
-    return (
-        f"{call}; search for the card of {name!r}, none is here (sampling, output length, reasoning switch, parsers)."
-    )
+    return f"{call}; no card is here: search for that of {name!r}, for what `search_for` lists."
 
 
-TOOL = ToolSpec(function=read_model_config, step="3", title="Read model config", read_only=True)
+TOOL = ToolSpec(function=read_model_config, step="3", title="Read model config", read_only=True, open_world=True)

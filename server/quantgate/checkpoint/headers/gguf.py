@@ -13,9 +13,9 @@ from math import prod
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ..errors import CheckpointError
-from . import tables
-from .config_json import open_regular
+from ...errors import CheckpointError
+from .. import tables
+from ..config_json import open_regular
 
 MAX_HEADER_BYTES = 256 * 1024 * 1024
 MAX_PAIRS = 100_000

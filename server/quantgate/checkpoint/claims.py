@@ -1,0 +1,101 @@
+"""What a checkpoint's name claims and its files do not have: another precision, size or family (claims.yaml).
+
+A name is no evidence of what the files are, but where the two differ the user may have meant another checkpoint (rule D12).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from . import tables
+from .headers.layer_formats import FLOATS
+
+_SIZE = re.compile(
+    r"(?<![a-z0-9.])(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bmt])(?![a-z0-9])",
+    re.IGNORECASE,
+)
+_UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
+
+
+def of_precision(name: str, formats: Iterable[str], kv_cache: str) -> list[str]:
+    """What a name claims and neither the record nor the tensors show.
+
+    Args:
+        name: The directory's, the file's or the handle's name.
+        formats: Storage formats that the record or the tensors have.
+        kv_cache: The recorded KV-cache algorithm: a name may claim that instead.
+    """
+    table = tables.claims()
+    have = set(formats) - set(FLOATS.values())
+    shown = ", ".join(sorted(have)) or "no quantization"
+    claimed = [row for row in table.precision if _word(row.word).search(name)]
+    found = [
+        f"the name {name[:120]!r} claims {row.claim}, but the files have {shown}"
+        for row in claimed
+        if not set(row.formats) & (have | ({kv_cache} if kv_cache else set()))
+    ]
+    # `…-BF16-FP8` names what it was made from, so only a lone claim of 16 bits contradicts.
+    if have and not claimed and _word(table.unquantized).search(name):
+        found.append(f"the name {name[:120]!r} claims 16 bits, but the files have {shown}")
+    return found
+
+
+def of_size(name: str, parameters: int) -> list[str]:
+    """A size in the name (`8B`, `270m`, `8x7B`) that is not that of the weights.
+
+    Args:
+        name: The directory's, the file's or the handle's name.
+        parameters: Number of weights, unpacked; 0 when not known.
+    """
+    if not parameters:
+        return []
+    bounds = tables.claims().size
+    claims = []
+    for match in _SIZE.finditer(name):
+        each = float(match["number"]) * _UNITS[match["unit"].lower()]
+        # `8x7B` shares the attention of its experts: between one and all of them.
+        most = each * int(match["experts"] or 1)
+        if each * bounds.least <= parameters <= most * bounds.most:
+            return []
+        claims.append(match[0])
+    if not claims:
+        return []
+    return [
+        f"the name {name[:120]!r} claims {' or '.join(claims[:3])} parameters, but the files have {_rounded(parameters)}"
+    ]
+
+
+def of_family(name: str, model_type: str, architecture: str) -> list[str]:
+    """A family in the name that is not that of config.json.
+
+    Args:
+        name: The directory's, the file's or the handle's name.
+        model_type: Of config.json, or a GGUF file's architecture; nothing is said when it is empty.
+        architecture: Of config.json, for the message.
+    """
+    claimed = [row for row in tables.claims().family if _word(row.word, not_before="a-z").search(name)]
+    kind = model_type.lower()
+    if not kind or not claimed or any(kind.startswith(m) for row in claimed for m in row.model_types):
+        return []
+    words = " and ".join(row.word.replace("-?", "-") for row in claimed[:3])
+    return [
+        f"the name {name[:120]!r} claims {words}, but config.json has {model_type[:60]} {architecture[:60]}".rstrip()
+    ]
+
+
+def of_chat(name: str) -> bool:
+    """Whether the name is that of a model which a chat template belongs to."""
+    return _word(tables.claims().chat, not_before="a-z0-9").search(name) is not None
+
+
+def _word(pattern: str, not_before: str = "0-9") -> re.Pattern[str]:
+    """A pattern at the beginning of a word, and not before one of these characters."""
+    return re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![{not_before}])", re.IGNORECASE)
+
+
+def _rounded(parameters: int) -> str:
+    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6)):
+        if parameters >= size:
+            return f"{parameters / size:.3g}{unit}"
+    return str(parameters)
