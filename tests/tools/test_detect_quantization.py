@@ -48,7 +48,11 @@ def test_a_format_that_the_framework_does_not_serve_is_not_sent_on() -> None:
 
 def test_untrusted_text_is_bounded_and_redacted(tmp_path: Path) -> None:
     secret = "hf_" + "a" * 30
-    quantization = {"quant_method": "new" * 5000, "note": secret, "ignore": [secret] + [f"{n}" + "m" * 900 for n in range(100)]}
+    quantization = {
+        "quant_method": "new" * 5000,
+        "note": secret,
+        "ignore": [secret] + [f"{n}" + "m" * 900 for n in range(100)],
+    }
     (tmp_path / "config.json").write_text(json.dumps({"quantization_config": quantization}))
     result = detect_quantization(str(tmp_path))
     text = result.model_dump_json()
