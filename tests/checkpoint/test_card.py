@@ -224,6 +224,101 @@ def test_a_row_of_a_table_gives_one_value_for_each_mode(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "key", "found"),
+    [
+        (
+            "Context Length: 32,768 natively and 131,072 tokens with YaRN",
+            "deployment.command --max-model-len",
+            ["32,768", "131,072"],
+        ),
+        ("a 32K context, extendable to 128K with YaRN", "deployment.command --max-model-len", ["32K", "128K"]),
+        ("Context length: 4K, 8K or 16K", "deployment.command --max-model-len", ["4K", "8K", "16K"]),
+        (
+            "output length 8,192 for high performance, 9,216 tokens for tests",
+            "params.max_new_tokens",
+            ["8,192", "9,216"],
+        ),
+        ("temperature 0.6 for thinking and 0.7 for the rest", "params.temperature", ["0.6", "0.7"]),
+        ("temperature 0.6, for the other mode 0.7.", "params.temperature", ["0.6", "0.7"]),
+        ("temperature 0.6 (1 for code), top_p 0.95 or 0.8.", "params.temperature", ["0.6", "1"]),
+        ("temperature 0.6 (1 for code), top_p 0.95 or 0.8.", "params.top_p", ["0.95", "0.8"]),
+    ],
+)
+def test_all_values_of_one_statement_are_shown(tmp_path: Path, line: str, key: str, found: list[str]) -> None:
+    assert values(card(tmp_path, line), key) == [(1, value) for value in found]
+
+
+def test_the_highest_of_one_statement_is_marked(tmp_path: Path) -> None:
+    quotes = card(tmp_path, "an output length of 32,768 tokens for most queries; for hard math problems 81,920 tokens")
+    assert [(q.value, q.highest) for q in quotes] == [("32,768", False), ("81,920", True)]
+    assert quotes[1].quote == "output length of 32,768 tokens for most queries; for hard math problems 81,920"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("Context length 128K, up to 38K output tokens", "deployment.command --max-model-len", "128K"),
+        ("output length of 8K tokens and a 128K-token context window", "params.max_new_tokens", "8K"),
+        ("Context Length: Full 131,072 tokens and generation 8,192", "deployment.command --max-model-len", "131,072"),
+        ("context length 4,096, trained on 36,000,000 tokens", "deployment.command --max-model-len", "4,096"),
+        ("max_tokens=32768, seed=1234, n=4096", "params.max_new_tokens", "32768"),
+        ("output length 8K, in 2025", "params.max_new_tokens", "8K"),
+        ("temperature 0.6 and 2 GPUs", "params.temperature", "0.6"),
+        ("temperature 0.6, not 0.", "params.temperature", "0.6"),
+        ("temperature 0.6. Then 0.8 for vLLM", "params.temperature", "0.6"),
+        ("temperature 0.6 and 1.5 for the rest, 71.5 for AIME", "params.top_p", ""),
+    ],
+)
+def test_a_number_of_something_else_is_no_further_value(tmp_path: Path, line: str, key: str, value: str) -> None:
+    assert values(card(tmp_path, line), key) == ([(1, value)] if value else [])
+
+
+def test_a_value_far_along_a_long_line_is_inside_its_quote(tmp_path: Path) -> None:
+    quotes = card(
+        tmp_path, "so " * 100 + "output length of 32,768 tokens " + "and so on " * 14 + "81,920 tokens " + "so " * 100
+    )
+    assert [q.value for q in quotes] == ["32,768", "81,920"]
+    assert all(q.value in q.quote and len(q.quote) <= MAX_QUOTE for q in quotes)
+
+
+def test_cells_under_a_header_row_have_the_key_of_their_column(tmp_path: Path) -> None:
+    text = """| mode | temperature | **Top P** | max output length |
+|:-----|------------:|-----------|---|
+| plain | 0.7 | `0.8` | 8,192 |
+| thinking | 0.6 | **0.95** | 32K (81,920 tokens for math) |
+
+| 9 | 0.1 | 0.2 | 4,096 |
+"""
+    quotes = card(tmp_path, text)
+    assert values(quotes, "params.temperature") == [(1, ""), (3, "0.7"), (4, "0.6")]
+    assert values(quotes, "params.top_p") == [(1, ""), (3, "0.8"), (4, "0.95")]
+    assert [(q.line, q.value, q.highest) for q in quotes if q.value and q.key == "params.max_new_tokens"] == [
+        (3, "8,192", False),
+        (4, "32K", False),
+        (4, "81,920", True),
+    ]
+    assert [q.quote for q in quotes if q.line == 3] == ["| plain | 0.7 | `0.8` | 8,192 |", "0.8", "8,192"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "| model | AIME (temperature 0.6) |",
+        "| model | average output length |",
+        "| model | output tokens/s |",
+        "model, top_p",
+    ],
+)
+def test_a_column_of_measurements_is_no_column_of_settings(tmp_path: Path, header: str) -> None:
+    assert not [q for q in card(tmp_path, f"{header}\n|---|---|\n| a | 1,000 |\n| b | 0.9 |\n") if q.line > 2]
+
+
+def test_a_table_may_lack_its_outer_bars_and_ends_where_text_begins(tmp_path: Path) -> None:
+    quotes = card(tmp_path, "mode | top_p\n--- | ---\na | 0.9\nb | 90\nsaid 0.5\nc | 0.7\n")
+    assert [(q.line, q.value) for q in quotes] == [(1, ""), (3, "0.9")]
+
+
+@pytest.mark.parametrize(
     ("text", "amount"),
     [("32,768", 32768), ("32768", 32768), ("32k", 32768), ("38K", 38912), ("38 K", 38912), ("1M", 1048576)],
 )
@@ -328,6 +423,13 @@ def test_a_pipe_a_dangling_link_and_a_card_of_many_megabytes_are_refused_at_once
         "1,111 1,111 " * 70 + " context\n",
         "max_tokens " + "111," * 200 + "\n",
         "| temperature | " + "0.1 | " * 160 + "\n",
+        "output length 1,111 tokens" + " and 1,111 tokens" * 50 + "\n",
+        "top_p 0.1 " + "for a b c d 0.1 " * 50 + "\n",
+        "| temperature | top_p | context |\n|---|---|---|\n",
+        "| 0.1 " * 150 + "|\n" + "|-" * 400 + "|\n",
+        "| " + "temperature | " * 70 + "\n|-|\n" + "| 0.1 " * 150 + "|\n",
+        "temperature|\n|-\n" + "0.1|\n" * 100_000,
+        "temperature|\n|-\n" + "|\n" * 2_000_000,
         "vllm serve \\\n",
         "\\\n",
         "VLLM_A=1 \x1b]temperature\n",
@@ -348,6 +450,8 @@ _PIECES = st.sampled_from(
         " ",
         "0.6",
         "|",
+        "\n|---|---|\n",
+        " and ",
         "\n",
         "\r",
         "---",

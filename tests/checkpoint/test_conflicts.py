@@ -148,11 +148,13 @@ def test_a_tensor_in_two_files_is_a_conflict(tmp_path: Path) -> None:
 
 def test_a_quantized_vision_tower_is_a_conflict_and_a_plain_one_is_evidence(tmp_path: Path) -> None:
     tower = "model.visual.blocks.0.mlp.up_proj.weight"
-    broken = read(checkpoint(tmp_path / "a", FP8, {LAYER: ("F8_E4M3", (4, 4)), tower: ("F8_E4M3", (4, 4))}))
+    scales = {LAYER + "_scale": ("F32", ()), tower + "_scale": ("F32", ())}
+    broken = read(checkpoint(tmp_path / "a", FP8, {LAYER: ("F8_E4M3", (4, 4)), tower: ("F8_E4M3", (4, 4))} | scales))
     one(broken, "1 layers of the vision", "near 0", "visual.blocks.0")
     assert [c.kind for c in broken.conflicts] == ["vision"]
     excluded = FP8 | {"ignore": ["model.visual*"]}
-    sound = read(checkpoint(tmp_path / "b", excluded, {LAYER: ("F8_E4M3", (4, 4)), tower: ("BF16", (4, 4))}))
+    plain = {LAYER: ("F8_E4M3", (4, 4)), LAYER + "_scale": ("F32", ()), tower: ("BF16", (4, 4))}
+    sound = read(checkpoint(tmp_path / "b", excluded, plain))
     assert sound.conflicts == ()
     assert sound.vision == {"BF16": 1}
     assert any("vision" in e.field and "BF16" in e.value for e in sound.evidence)
@@ -164,3 +166,105 @@ def test_exclusions_are_held_to_the_layers_however_they_are_written(tmp_path: Pa
     record = read(checkpoint(tmp_path, FP8 | {"ignore": patterns}, tensors))
     # `model.layers.1` is not `model.layers.10`.
     one(record, "4 layers are quantized although", "layers.1.mlp", "layers.2.mlp", "layers.3.mlp", "1 more")
+
+
+QWEN_VL = {
+    "model.layers.0.mlp.up_proj.weight": ("F8_E4M3", (4, 4)),
+    "model.layers.0.mlp.up_proj.weight_scale": ("F32", ()),
+    "visual.blocks.0.attn.qkv.weight": ("BF16", (4, 4)),
+    "visual.blocks.1.attn.qkv.weight": ("BF16", (4, 4)),
+    "multi_modal_projector.mm_input_projection_weight": ("BF16", (4, 4)),
+}
+
+
+@pytest.mark.parametrize(
+    "ignore",
+    [
+        ["model.visual*"],
+        ["model.visual.blocks.0.attn.qkv", "model.visual.blocks.1.attn.qkv"],
+        ["re:model\\.visual.*"],
+        ["visual.blocks.0", "visual.blocks.1"],
+    ],
+)
+@pytest.mark.parametrize("method", ["modelopt", "compressed-tensors"])
+def test_modules_that_are_named_otherwise_in_memory_are_excluded_all_the_same(
+    tmp_path: Path, ignore: list[str], method: str
+) -> None:
+    weights = {"num_bits": 8, "type": "float", "strategy": "channel"}
+    block: dict[str, Any] = {"quant_method": method, "ignore": ignore}
+    block |= (
+        {"quant_algo": "FP8"}
+        if method == "modelopt"
+        else {"config_groups": {"g": {"targets": ["Linear"], "weights": weights}}}
+    )
+    assert read(checkpoint(tmp_path, block, QWEN_VL)).conflicts == ()
+
+
+def test_layers_of_a_mixed_record_must_be_listed_and_be_there(tmp_path: Path) -> None:
+    listed = {
+        "model.layers.0.mlp.up_proj": {"quant_algo": "FP8"},
+        "model.layers.0.mlp.gone_up_proj": {"quant_algo": "FP8"},
+    }
+    quantization = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": listed}
+    tensors = {
+        LAYER: ("F8_E4M3", (4, 4)),
+        LAYER + "_scale": ("F32", ()),
+        "model.layers.0.mlp.down_proj.weight": ("U8", (4, 4)),
+        "model.layers.0.mlp.down_proj.weight_scale": ("F8_E4M3", (4, 1)),
+        "model.layers.0.mlp.down_proj.weight_scale_2": ("F32", ()),
+    }
+    record = read(checkpoint(tmp_path, quantization, tensors))
+    one(record, "1 layers are stored quantized", "does not list", "down_proj (NVFP4)")
+    one(record, "1 layers that config.json lists have no tensors", "gone_up_proj")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "tensors"),
+    [
+        ("FP8", {LAYER: ("F8_E4M3", (4, 4)), "model.layers.0.mlp.up_proj.input_scale": ("F32", ())}),
+        ("NVFP4", {LAYER: ("U8", (4, 4)), LAYER + "_scale": ("F8_E4M3", (4, 1))}),
+    ],
+)
+def test_a_quantized_weight_without_its_scale_is_a_conflict(tmp_path: Path, algorithm: str, tensors: Any) -> None:
+    record = read(checkpoint(tmp_path, FP8 | {"quant_algo": algorithm}, tensors))
+    one(record, "1 quantized weights lack a scale", "up_proj")
+
+
+def test_a_bitnet_layer_has_four_weights_in_a_byte(tmp_path: Path) -> None:
+    record = read(
+        checkpoint(
+            tmp_path,
+            {"quant_method": "bitnet"},
+            {LAYER: ("U8", (4, 16)), LAYER + "_scale": ("BF16", (1,))},
+        )
+    )
+    assert (dict(record.layers), record.parameters) == ({"INT2": 1}, 256)
+
+
+@pytest.mark.parametrize("value", [[], {}, "x"])
+def test_a_malformed_block_is_neither_understood_nor_called_unquantized(tmp_path: Path, value: object) -> None:
+    from quantgate.checkpoint.serving import advise
+
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": value}))
+    record = read(tmp_path)
+    assert not record.known
+    assert record.conflicts
+    advice = advise(record, "vllm", None)
+    assert (advice.supported, "not quantized" in advice.reason) == (None, False)
+
+
+@pytest.mark.parametrize("word", ["none", "auto", "None"])
+def test_words_for_no_kv_quantization_are_none(tmp_path: Path, word: str) -> None:
+    record = read(checkpoint(tmp_path, FP8 | {"kv_cache_scheme": word}))
+    assert (record.kv_cache_algorithm, record.known_kv) == ("", True)
+
+
+def test_lower_case_algorithms_are_read_by_vllm_and_not_by_sglang(tmp_path: Path) -> None:
+    from quantgate.checkpoint.serving import advise
+
+    record = read(checkpoint(tmp_path, FP8 | {"quant_algo": "nvfp4"}))
+    assert record.algorithm == "NVFP4"
+    assert advise(record, "vllm", None).supported is True
+    refused = advise(record, "sglang", None)
+    assert refused.supported is False
+    assert "write NVFP4" in refused.reason

@@ -130,6 +130,8 @@ def test_a_hostile_safetensors_header_is_refused(tmp_path: Path, content: bytes,
             },
             "overlapping",
         ),
+        ({"a": {"dtype": "U8", "shape": [4], "data_offsets": [2, 6]}}, "gap of 2 bytes"),
+        ({"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}}, "4 bytes after its last"),
     ],
 )
 def test_impossible_tensors_are_refused(tmp_path: Path, tensors: dict[str, object], says: str) -> None:

@@ -604,3 +604,19 @@ def test_a_template_directory_with_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "additional_chat_templates" / "x.jinja")
     with pytest.raises(CheckpointError, match="not a regular file"):
         facts(LLAMA_8B, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "has"),
+    [
+        (("tokenizer_config.json",), False),
+        (("vocab.json",), False),
+        (("vocab.json", "merges.txt"), True),
+        (("tokenizer.json",), True),
+        (("tekken.json",), True),
+    ],
+)
+def test_a_tokenizer_is_its_vocabulary_not_its_settings(tmp_path: Path, files: tuple[str, ...], has: bool) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    assert from_config({}, tmp_path).no_tokenizer is not has

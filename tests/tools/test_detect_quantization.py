@@ -25,7 +25,11 @@ def test_a_checkpoint_is_described_with_evidence_serving_and_benchmarks() -> Non
     assert result.serving.flags == ["--kv-cache-dtype fp8"]
     assert result.benchmarks[0].sensitivity == "very high"
     assert "build_config" in result.next_step
-    assert [w.partition(":")[0] for w in result.warnings] == ["there is no tokenizer", "there is no chat template"]
+    assert result.warnings == []
+    assert [c.partition(":")[0] for c in result.conflicts] == [
+        "there are weights, and no tokenizer and no chat template"
+    ]
+    assert "whether the export is complete" in result.next_step
     assert any(f.startswith("--quantization") for f in result.serving.must_not_set)
     assert result.serving.source
     assert result.benchmark_sets[0].name == "quick check"

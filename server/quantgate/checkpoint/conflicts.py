@@ -26,6 +26,8 @@ _NEVER_QUANTIZED = re.compile(
 _VISION = re.compile(
     r"(?:^|\.)(?:visual|vision_tower|vision_model|vision_encoder|image_encoder|vision_embed_tokens|vit|audio_tower)\."
 )
+_PLAIN_LAYER = re.compile(r"^(?!.*experts).*(?:[qkvo]_proj|out_proj|up_proj|down_proj|gate_proj)$")
+_PREFIXES = ("model", "model.language_model", "language_model", "language_model.model")
 _VISION_WORDS = ("visual.", "vision_", "image_encoder.", "vit.", "audio_tower.")
 
 Kind = Literal["records", "tensors", "vision", "incomplete", "name"]
@@ -72,12 +74,13 @@ def between_records(first: Recorded, second: Recorded) -> list[Conflict]:
 
 def with_tensors(record: Recorded | None, layers: Sequence[LayerGroup], weights: Weights) -> list[Conflict]:
     """What the record and the stored tensors contradict each other in, and what is incomplete."""
-    found = [Conflict("tensors", text) for text in _formats(record, [g for g in layers if g.kind.matrix])]
+    matrices = [g for g in layers if g.kind.matrix]
+    found = [Conflict("tensors", text) for text in _formats(record, matrices, not weights.missing_shards)]
     found += [Conflict("vision", text) for text in _vision(layers)]
     return found + [Conflict("incomplete", text) for text in _incomplete(record, layers, weights)]
 
 
-def _formats(record: Recorded | None, matrices: Sequence[LayerGroup]) -> list[str]:
+def _formats(record: Recorded | None, matrices: Sequence[LayerGroup], complete: bool) -> list[str]:
     stored = [g for g in matrices if g.kind.quantized]
     if record is None or not record.algorithm:
         return [f"no quantization is recorded, but {_counted(stored)} are stored quantized"] if stored else []
@@ -86,33 +89,61 @@ def _formats(record: Recorded | None, matrices: Sequence[LayerGroup]) -> list[st
         wanted = " or ".join(sorted(allowed))
         return [f"{record.file} says {record.algorithm}, but the tensors hold no {wanted}: {_counted(matrices)}"]
     if record.layers or record.layer_patterns:
-        return _listed_layers(record, matrices)
+        return _listed_layers(record, matrices, complete)
     # Other methods name exclusions by substring, class or regular expression of the loader's own.
     if record.method not in {"modelopt", "compressed-tensors"} or not set(record.targets) <= {"Linear"}:
         return []
     return _excluded_layers(record, matrices, allowed)
 
 
-def _listed_layers(record: Recorded, matrices: Sequence[LayerGroup]) -> list[str]:
+def _listed_layers(record: Recorded, matrices: Sequence[LayerGroup], complete: bool) -> list[str]:
     """Layers whose own recorded algorithm is not what they are stored in."""
     table = tables.methods().modelopt
     own = assigned(record.layers, record.layer_patterns)
-    wrong = []
+    wrong, unlisted, seen = [], [], set[str]()
     for group in matrices:
         stored = group.kind.format
         for name in group.names:
-            algorithm = own(name)
+            names = (name,) if own(name) else aliases(name)
+            seen.update(names)
+            algorithm = next((a for alias in names if (a := own(alias))), "")
             if algorithm in table and stored not in table[algorithm].tensors and not _NEVER_QUANTIZED.search(name):
                 wrong.append(f"{name} is {stored}, not {algorithm}")
-    return [f"{len(wrong)} layers are not stored as {record.file} says: {_some(wrong)}"] if wrong else []
+            elif not algorithm and group.kind.quantized and not record.layers_omitted:
+                unlisted.append(f"{name} ({stored})")
+    found = []
+    if wrong:
+        found.append(f"{len(wrong)} layers are not stored as {record.file} says: {_some(wrong)}")
+    if unlisted:
+        found.append(
+            f"{len(unlisted)} layers are stored quantized and {record.file} does not list them: {_some(unlisted)}"
+        )
+    # Experts may be stored as one stack, and fused projections under another name: only plain layers must be there.
+    absent = sorted(n for n in record.layers.keys() - seen if _PLAIN_LAYER.search(n))
+    if absent and complete:
+        found.append(f"{len(absent)} layers that {record.file} lists have no tensors: {_some(absent)}")
+    return found
+
+
+def aliases(name: str) -> tuple[str, ...]:
+    """Names that a record may give a stored module.
+
+    Since Transformers 4.52 a vision-language model's modules have other names in memory (`model.visual…`,
+    `model.language_model…`), which the record has, than in its files (`visual…`, `language_model.model…`).
+    """
+    core = name
+    while (head := core.partition("."))[0] in {"model", "language_model"} and head[2]:
+        core = head[2]
+    return (name, core, *(f"{start}.{core}" for start in _PREFIXES))
 
 
 def _excluded_layers(record: Recorded, matrices: Sequence[LayerGroup], allowed: frozenset[str]) -> list[str]:
     """Layers that the record excludes and that are quantized, and the reverse."""
     found = []
     excluded = covers(record.excluded)
-    plain = [n for g in matrices if not g.kind.quantized for n in g.names if not _NEVER_QUANTIZED.search(n)]
-    plain = [n for n in plain if not excluded(n)] if not record.excluded_omitted else []
+    modules = [g for g in matrices if not g.kind.quantized and g.kind.linear]
+    plain = [n for g in modules for n in g.names if not _NEVER_QUANTIZED.search(n) and not excluded(n)]
+    plain = [n for n in plain if not any(map(excluded, aliases(n)))] if not record.excluded_omitted else []
     if plain and not (excluded.refused or excluded.exhausted or excluded.untried):
         found.append(
             f"{len(plain)} layers are not quantized although {record.file} does not exclude them: {_some(plain)}"
@@ -183,6 +214,8 @@ def _incomplete(record: Recorded | None, layers: Sequence[LayerGroup], weights: 
         found.append(f"weight scales lie beside weights that are not quantized: {_some(leftovers)}")
     if lone := _named(layers, lambda g: g.kind.lone_scale):
         found.append(f"there are scales without a weight: {_some(lone)}")
+    if bare := _named(layers, lambda g: g.kind.missing_scale and g.kind.matrix):
+        found.append(f"{len(bare)} quantized weights lack a scale: {_some(bare)}")
     scaled = _named(layers, lambda g: g.kind.kv_scale)
     if scaled and not (record and record.kv_cache):
         found.append(f"scales of a quantized KV cache are stored, but none is recorded: {_some(scaled)}")

@@ -28,12 +28,16 @@ class Inspection:
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
-        """What contradicts itself: the record's conflicts, and a chat model without its template."""
-        return (*self.record.conflicts, *_lost_template(self.source, self.record, self.facts))
+        """What contradicts itself or is incomplete: the record's conflicts, and what an export with weights lacks."""
+        return (*self.record.conflicts, *_lacking(self.source, self.record, self.facts))
 
 
-def _lost_template(source: ModelSource, record: QuantizationRecord, facts: ModelFacts) -> Iterator[Conflict]:
+def _lacking(source: ModelSource, record: QuantizationRecord, facts: ModelFacts) -> Iterator[Conflict]:
     if not record.weights_bytes or source.megatron:
+        return
+    if facts.no_tokenizer:
+        also = " and no chat template" if facts.no_chat_template else ""
+        yield Conflict("incomplete", f"there are weights, and no tokenizer{also}: a server needs them from elsewhere")
         return
     # A base model has no template of its own; a model that is named after chatting lost it.
     if facts.no_chat_template and claims.of_chat(source.claims):

@@ -26,11 +26,17 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "ma
 _TOKENIZERS = (
     "tokenizer.json",
     "tokenizer.model",
+    "tokenizer.model.v3",
     "tekken.json",
-    "vocab.json",
-    "tokenizer_config.json",
     "tiktoken.model",
+    "qwen.tiktoken",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.model",
 )
+_VOCABULARY = ("vocab.json", "merges.txt")
+"""Together a tokenizer; `tokenizer_config.json` alone is none."""
 
 
 @dataclass(frozen=True)
@@ -258,7 +264,7 @@ def _missing(
     has: Callable[[str], bool], weights: tuple[str, ...], has_template: bool, has_generation: bool
 ) -> tuple[str, ...]:
     missing = list(weights)
-    if not any(has(name) for name in _TOKENIZERS):
+    if not any(map(has, _TOKENIZERS)) and not all(map(has, _VOCABULARY)):
         missing.append("tokenizer (tokenizer.json, tokenizer.model or the like)")
     if not has_template:
         missing.append("chat template (chat_template.jinja, or in tokenizer_config.json)")

@@ -63,7 +63,9 @@ def _claims(
         found += claims.of_size(name, _parameters(layers))
     architectures = config.get("architectures")
     architecture = architectures[0] if isinstance(architectures, list) and architectures else ""
-    return found + claims.of_family(name, text_field(config, "model_type"), str(architecture))
+    text = config.get("text_config")
+    inner = (text_field(text, "model_type"),) if isinstance(text, dict) else ()
+    return found + claims.of_family(name, text_field(config, "model_type"), str(architecture), also=inner)
 
 
 def _parameters(layers: list[LayerGroup]) -> int:
@@ -141,6 +143,7 @@ def _merge(
         vision=vision,
         pickles=weights.pickles,
         excluded_omitted=record.excluded_omitted if record else 0,
+        written=record.written if record else "",
         notes=tuple(_notes(record)),
     )
 
@@ -198,7 +201,7 @@ def _count(record: Recorded | None, matrices: list[LayerGroup]) -> dict[str, int
         if record is None or not kind.quantized:
             counts[kind.format] += len(names)
         elif own is not None and (record.layers or record.layer_patterns):
-            named = [own(name) for name in names]
+            named = [own(n) or next((a for n2 in conflicts.aliases(n) if (a := own(n2))), "") for n in names]
             counts.update(a if a in table and kind.format in table[a].tensors else kind.format for a in named)
         elif kind.format in allowed and record.algorithm != "MIXED_PRECISION":
             counts[record.algorithm] += len(names)

@@ -32,6 +32,7 @@ class QuantizationRecord:
         weights_bytes: Size of the weight files.
         missing_shards: Weight files that are called for and absent.
         vision: Layers of a vision or audio tower by format; empty without one.
+        written: ModelOpt's algorithm as the file spells it, where that is not its name.
         notes: What could not be read or decided about the record.
         gguf: The header that was read, for a GGUF file (all parts of a split one together).
     """
@@ -57,5 +58,6 @@ class QuantizationRecord:
     vision: Mapping[str, int] = field(default_factory=dict)
     pickles: tuple[str, ...] = ()
     excluded_omitted: int = 0
+    written: str = ""
     notes: tuple[str, ...] = ()
     gguf: GgufHeader | None = None

@@ -76,6 +76,10 @@ def advise(
         facts: What the model is; None: not known, then its attention is not weighed for the KV cache.
     """
     forbidden = must_not_set(record, framework)
+    if not record.quantized and not record.known:
+        return Advice(
+            None, "the record of the quantization cannot be understood; see its conflicts", must_not_set=forbidden
+        )
     if not record.quantized:
         return Advice(
             True if framework in {"vllm", "sglang"} else None,

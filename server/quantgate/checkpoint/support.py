@@ -73,6 +73,12 @@ def _refusal(
     name = tables.methods().frameworks[framework]
     if support.needs_config_json and _only_legacy(record):
         return False, f"{name} refuses {record.algorithm} when only {LEGACY} records it: {CONFIG} must do so"
+    written = record.written
+    if framework in tables.methods().case_sensitive and written and written != record.algorithm:
+        return (
+            False,
+            f"{name} does not understand {written[:60]!r} in lower case: write {record.algorithm} into the record",
+        )
     if support.bits and record.bits and record.bits not in support.bits:
         return False, f"{name} takes {' or '.join(map(str, support.bits))} bits, and this record says {record.bits}"
     if record.method == MODELOPT and record.algorithm == MIXED and (found := _layers(record, framework, support, gpu)):

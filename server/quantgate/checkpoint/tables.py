@@ -69,6 +69,7 @@ class Methods(_Row):
     """methods.yaml: frameworks, ModelOpt's algorithms, its record of a KV cache alone, and the methods of others."""
 
     frameworks: dict[str, str]
+    case_sensitive: dict[str, str] = Field(default_factory=dict)
     modelopt: dict[str, Method]
     kv_only: Method
     foreign: dict[str, Method]
@@ -204,11 +205,15 @@ class Serving(_Row):
 
 
 class PrecisionClaim(_Row):
-    """A word of a name that claims a precision, and the storage formats of which one must be there."""
+    """A word of a name that claims a precision, and the storage formats of which one must be there (none: any).
+
+    Where the name has the pattern `unless` too, the word says nothing of the weights.
+    """
 
     word: str
     formats: tuple[str, ...]
     claim: str
+    unless: str = ""
 
 
 class SizeBounds(_Row):
@@ -225,13 +230,24 @@ class FamilyClaim(_Row):
     model_types: tuple[str, ...]
 
 
+class Wrappers(_Row):
+    """Beginnings of multimodal model types that say nothing of their language model's family."""
+
+    model_types: tuple[str, ...]
+    source: str = Field(min_length=8)
+
+
 class Claims(_Row):
     """claims.yaml: what a model's name claims."""
 
     precision: tuple[PrecisionClaim, ...]
     unquantized: str
+    dequantized: str
+    packed: tuple[str, ...]
+    buffers: tuple[str, ...]
     size: SizeBounds
     family: tuple[FamilyClaim, ...]
+    wrappers: tuple[Wrappers, ...]
     chat: str
 
 

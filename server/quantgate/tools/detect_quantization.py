@@ -174,9 +174,7 @@ def _warnings(inspected: Inspection) -> list[str]:
         found.append(f"the weights are pickles ({record.pickles[0]}): their formats are not read")
     elif not (record.weights_bytes or record.missing_shards):
         found.append("there are no weights on disk: nothing confirms the record")
-    if record.weights_bytes and inspected.facts.no_tokenizer:
-        found.append("there is no tokenizer: a broken export, unless the server that runs it has one; ask the user")
-    if inspected.facts.no_chat_template:
+    if inspected.facts.no_chat_template and not inspected.facts.no_tokenizer:
         found.append("there is no chat template: a base model, or an export that lost it")
     return found
 
@@ -185,7 +183,8 @@ def _next_step(inspected: Inspection, supported: bool | None, model: str) -> str
     record = inspected.record
     if inspected.source.megatron:
         return "Ask the user for the checkpoint's Hugging Face export, or which server is behind `deployment: generic`."
-    if inspected.conflicts:
+    lacking = bool(inspected.conflicts) and not record.conflicts
+    if inspected.conflicts and not lacking:
         return (
             "Show the conflicts to the user and ask which checkpoint and precision are meant; do not evaluate before that "
             "is settled."
@@ -196,8 +195,9 @@ def _next_step(inspected: Inspection, supported: bool | None, model: str) -> str
         return (
             "This framework does not serve the format: ask the user for another framework or export, then call again."
         )
+    first = "Ask the user whether the export is complete (conflicts). Then " if lacking else ""
     return (
-        f"read_model_config(model={json.dumps(model)}) for flags and fit; show the user the benchmarks above and ask "
+        f"{first}read_model_config(model={json.dumps(model)}) for flags and fit; show the user the benchmarks above and ask "
         "which to include, then build_config."
     )
 

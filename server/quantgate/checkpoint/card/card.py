@@ -14,7 +14,8 @@ from ...errors import CheckpointError
 from ..config_json import read_bytes
 from ..model_facts import ModelFacts
 from . import text as card_text
-from .topics import card_topics, squash
+from .columns import columns, is_header, is_rule, row
+from .topics import Topic, card_topics, squash
 from .values import Hit, find
 
 MAX_CARD_BYTES = 4 * 1024 * 1024
@@ -145,23 +146,36 @@ def _scan(lines: Sequence[str], first: int) -> tuple[list[_Found], int]:
     serving = next(topic for topic in topics if topic.command)
     found: list[_Found] = []
     examined = unread = covered = 0
+    named: dict[int, Topic] = {}
     for at in range(first, len(lines)):
         bounded = lines[at][: card_text.MAX_LINE]
-        if not table.anything.search(squash(bounded)):
+        named = named if "|" in bounded else {}
+        promising = table.anything.search(squash(bounded)) is not None
+        if not promising and (not named or is_rule(bounded)):
             continue
         if examined > MAX_EXAMINED:
             unread += 1
             continue
         examined += len(bounded)
         line = card_text.shown(bounded)
-        if at >= covered and serving.pattern.search(line):
+        if promising and at >= covered and serving.pattern.search(line):
             start, covered = card_text.command_span(lines, at, max(first, covered))
             examined += sum(min(len(part), card_text.MAX_LINE) for part in lines[start:covered])
             text = card_text.joined(lines[start:covered], MAX_COMMAND)
             found.append(_Found(Quote(start + 1, text, serving.key), serving.name))
-        hits = [hit for hit in find(line, topics) if hit.topic is not serving]
+        hits = [hit for hit in find(line, topics) if hit.topic is not serving] if promising else []
+        if is_header(lines, at):
+            named = columns(line, topics)
+        elif named:
+            hits = _with_cells(hits, row(line, named))
         found += [_found(hit, at + 1, line, in_command=at < covered) for hit in hits]
     return sorted(found, key=lambda item: item.quote.line), unread
+
+
+def _with_cells(hits: list[Hit], cells: list[Hit]) -> list[Hit]:
+    """The values of a row, and what the row says beside them."""
+    given = {(hit.key, hit.value) for hit in cells}
+    return cells + [hit for hit in hits if (hit.key, hit.value) not in given]
 
 
 def _found(hit: Hit, number: int, line: str, in_command: bool) -> _Found:
@@ -174,7 +188,8 @@ def _found(hit: Hit, number: int, line: str, in_command: bool) -> _Found:
 def _around(line: str, hit: Hit) -> str:
     if len(line) <= MAX_QUOTE:
         return line
-    start = max(0, min(hit.start - MAX_QUOTE // 3, len(line) - MAX_QUOTE + 2))
+    start = max(hit.start - MAX_QUOTE // 3, hit.end - MAX_QUOTE + 2)
+    start = max(0, min(start, len(line) - MAX_QUOTE + 2))
     cut = line[start : start + MAX_QUOTE - 2]
     return ("…" if start else "") + cut + ("…" if start + len(cut) < len(line) else "")
 

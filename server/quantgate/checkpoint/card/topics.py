@@ -39,6 +39,7 @@ class Topic(_Row):
         counted: Words that count only with a value next to them.
         maximum: A number above it is something else; 0 without a limit.
         highest: The largest value is the one that is wanted.
+        apart: Beginnings of words after which a further number is about something else.
         command: The words begin a serving command, which may run over several lines.
     """
 
@@ -52,6 +53,7 @@ class Topic(_Row):
     counted: tuple[str, ...] = ()
     maximum: float = 0
     highest: bool = False
+    apart: tuple[str, ...] = ()
     command: bool = False
 
     @cached_property
@@ -60,6 +62,11 @@ class Topic(_Row):
         certain, counted = _alternatives(self.terms), _alternatives(self.counted)
         body = "|".join(part for part in (certain, f"(?P<counted>{counted})" if counted else "") if part)
         return re.compile(body, 0 if self.kind == "variable" else re.IGNORECASE)
+
+    @cached_property
+    def others(self) -> re.Pattern[str] | None:
+        """Finds a word of `apart`; None where there is none."""
+        return re.compile(rf"\b(?:{'|'.join(map(re.escape, self.apart))})", re.IGNORECASE) if self.apart else None
 
 
 class FrontField(_Row):

@@ -20,7 +20,8 @@ _COMPANION = re.compile(
 _WEIGHT_LEAVES = ("weight", "weight_packed", "qweight", "weight_q")
 _WEIGHT_SCALES = frozenset({"weight_scale", "weight_scale_2", "weight_scale_inv"})
 _KV_SCALES = frozenset({"k_scale", "v_scale"})
-_HALF_BYTE = frozenset({"NVFP4", "MXFP4", "INT4", "NF4", "FP4"})
+_SECOND_SCALES = frozenset({"weight_scale_2", "weight_global_scale"})
+_PER_BYTE = {"NVFP4": 2, "MXFP4": 2, "INT4": 2, "NF4": 2, "FP4": 2, "INT2": 4}
 
 
 class LayerKind(NamedTuple):
@@ -33,6 +34,8 @@ class LayerKind(NamedTuple):
         leftover_scale: The weight is unquantized, yet a weight scale lies beside it.
         lone_scale: There is a weight scale and no weight.
         kv_scale: A scale of the KV cache lies beside it.
+        missing_scale: The weight is stored in FP8 or NVFP4, and a scale that belongs to it is not there.
+        linear: It is the weight of a module, or a stack of experts: not a bare parameter of another kind.
     """
 
     format: str
@@ -41,6 +44,8 @@ class LayerKind(NamedTuple):
     leftover_scale: bool = False
     lone_scale: bool = False
     kv_scale: bool = False
+    missing_scale: bool = False
+    linear: bool = True
 
     @property
     def quantized(self) -> bool:
@@ -97,10 +102,8 @@ def _modules(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, dict[str, Tenso
 def _kind(leaves: dict[str, Tensor], main: str, bits: int) -> LayerKind:
     weight = leaves[main]
     name = _format(leaves, main, weight, bits)
-    factor = 1
-    if weight.dtype in {"U8", "I8"} and name in _HALF_BYTE:
-        factor = 2
-    elif weight.dtype in {"I32", "U32"}:
+    factor = _PER_BYTE.get(name, 1) if weight.dtype in {"U8", "I8"} else 1
+    if weight.dtype in {"I32", "U32"}:
         factor = 32 // bits if 0 < bits <= 32 else 1
     return LayerKind(
         format=name,
@@ -108,7 +111,14 @@ def _kind(leaves: dict[str, Tensor], main: str, bits: int) -> LayerKind:
         matrix=len(weight.shape) >= 2,
         leftover_scale=weight.dtype in FLOATS and not _WEIGHT_SCALES.isdisjoint(leaves),
         kv_scale=not _KV_SCALES.isdisjoint(leaves),
+        missing_scale=_lacks_scale(name, leaves),
     )
+
+
+def _lacks_scale(name: str, leaves: dict[str, Tensor]) -> bool:
+    if name == "FP8":
+        return not any("scale" in leaf and "input" not in leaf for leaf in leaves)
+    return name == "NVFP4" and _SECOND_SCALES.isdisjoint(leaves)
 
 
 def _format(leaves: dict[str, Tensor], main: str, weight: Tensor, bits: int) -> str:
@@ -119,13 +129,13 @@ def _format(leaves: dict[str, Tensor], main: str, weight: Tensor, bits: int) -> 
     if weight.dtype.startswith("F8"):
         return "MXFP8" if scale_dtype in {"U8", "F8_E8M0"} else "FP8"
     if weight.dtype in {"F4", "U8"}:
-        return _four_bits(leaves, scale_dtype, weight)
+        return _below_a_byte(leaves, scale_dtype, weight, bits)
     if weight.dtype in {"I32", "U32"}:
         return f"INT{bits}" if main in {"qweight", "weight_packed"} else weight.dtype
     return "INT8" if weight.dtype == "I8" else weight.dtype
 
 
-def _four_bits(leaves: dict[str, Tensor], scale_dtype: str, weight: Tensor) -> str:
+def _below_a_byte(leaves: dict[str, Tensor], scale_dtype: str, weight: Tensor, bits: int) -> str:
     if scale_dtype.startswith("F8_E4M3") or "weight_global_scale" in leaves:
         return "NVFP4"
     if scale_dtype in {"U8", "F8_E8M0"}:
@@ -133,7 +143,7 @@ def _four_bits(leaves: dict[str, Tensor], scale_dtype: str, weight: Tensor) -> s
     if "absmax" in leaves:
         return "FP4" if any("__fp4" in leaf for leaf in leaves) else "NF4"
     if scale_dtype in FLOATS:
-        return "INT4"
+        return "INT2" if bits == 2 else "INT4"  # BitNet packs four weights into a byte
     return weight.dtype
 
 
@@ -151,4 +161,5 @@ def _without_weight(module: str, leaves: dict[str, Tensor]) -> Iterable[tuple[st
             kind = "NVFP4" if scale.dtype.startswith("F8_E4M3") else "MXFP4" if scale.dtype == "U8" else kind
             factor = 2 if kind in {"NVFP4", "MXFP4"} else 1
         name = f"{module}.{leaf}" if module else leaf
-        yield name, LayerKind(kind, tensor.elements * factor, len(tensor.shape) >= 2)
+        dimensions = len(tensor.shape)
+        yield name, LayerKind(kind, tensor.elements * factor, dimensions >= 2, linear=dimensions > 2)

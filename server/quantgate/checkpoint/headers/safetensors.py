@@ -183,15 +183,20 @@ def _check(tensors: dict[str, Tensor], path: Path, data_bytes: int) -> None:
         if end - begin != size and (size >= 0 or begin > end):
             what = "impossible offsets" if begin > end else "a size that its shape and dtype do not have"
             raise _broken(path, f"gives the tensor {name[:200]!r} {what}")
-    _refuse_overlaps(tensors, path)
+    _refuse_gaps(tensors, path, data_bytes)
 
 
-def _refuse_overlaps(tensors: dict[str, Tensor], path: Path) -> None:
+def _refuse_gaps(tensors: dict[str, Tensor], path: Path, data_bytes: int) -> None:
+    """The format wants every byte of the data indexed, once; safetensors' own reader refuses anything else."""
     last = 0
     for begin, end in sorted(filter(None, (t.data_offsets for t in tensors.values()))):
         if begin < last:
             raise _broken(path, f"has overlapping tensors: {', '.join(_at(tensors.items(), begin, last))}")
+        if begin > last:
+            raise _broken(path, f"has a gap of {begin - last} bytes between its tensors")
         last = end
+    if last != data_bytes:
+        raise _broken(path, f"has {data_bytes - last} bytes after its last tensor")
 
 
 def _at(items: Iterable[tuple[str, Tensor]], begin: int, end: int) -> list[str]:

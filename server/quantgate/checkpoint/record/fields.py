@@ -91,6 +91,7 @@ class Recorded:
         excluded_omitted: Exclusions beyond those kept in `excluded`.
         layers_omitted: Layers beyond those kept in `layers`.
         problems: What is malformed in the record, as sentences.
+        written: The algorithm as the file spells it, where that is not its name.
     """
 
     file: str
@@ -115,6 +116,7 @@ class Recorded:
     excluded_omitted: int = 0
     layers_omitted: int = 0
     problems: tuple[str, ...] = ()
+    written: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def read_kv(place: Place) -> KvCache:
     """
     found = []
     for key in _KEYS:
-        if (value := place.block.get(key)) not in (None, "", {}):
+        if (value := place.block.get(key)) not in (None, "", {}) and not _says_none(value):
             algorithm, known = _scheme(value, ours=place.block.get("quant_method") != "compressed-tensors")
             found.append((algorithm, known, Evidence(place.file, place.at(key), short(value))))
     if not found:
@@ -44,6 +44,11 @@ def read_kv(place: Place) -> KvCache:
         problems = (f"{_KEYS[0]} gives the KV cache {found[0][0]!r}, {_KEYS[1]} {found[1][0]!r}",)
     algorithm, known, _ = found[0]
     return KvCache(algorithm, known, tuple(e for _, _, e in found), problems)
+
+
+def _says_none(value: object) -> bool:
+    """Words for a KV cache that is not quantized, or is decided by the server."""
+    return isinstance(value, str) and value.strip().lower() in {"none", "auto", "null"}
 
 
 def read_quark_kv(place: Place) -> KvCache:

@@ -18,6 +18,7 @@ from .fields import (
     MAX_GROUPS,
     MAX_LAYERS,
     MAX_MODULE,
+    MAX_NAME,
     MIXED,
     MODELOPT,
     UNKNOWN,
@@ -110,7 +111,13 @@ def read_modelopt(place: Place, producer: object) -> Recorded:
         producer=read_producer(block, producer),
         evidence=tuple(evidence if known and kv.known else [*evidence, place.raw()]),
         problems=(*problems, *kv.problems),
+        written=_other_spelling(block.get("quant_algo"), algorithm),
     )
+
+
+def _other_spelling(value: object, algorithm: str) -> str:
+    """The algorithm as the file spells it, when that is not its name."""
+    return value[:MAX_NAME] if isinstance(value, str) and value != algorithm else ""
 
 
 def _algorithm(block: Mapping[str, Any], layers: Layers) -> str:
