@@ -25,6 +25,8 @@ MAX_COMMAND = 1000
 """Characters of a serving command, which is quoted whole."""
 MAX_EXAMINED = 150_000
 """Characters of promising lines that are read closely; promising lines after that are counted, not quoted."""
+MIN_EXAMINED = 40
+"""What the shortest line takes of it: rows of a table may be a character each."""
 CARD = "README.md"
 
 
@@ -156,7 +158,7 @@ def _scan(lines: Sequence[str], first: int) -> tuple[list[_Found], int]:
         if examined > MAX_EXAMINED:
             unread += 1
             continue
-        examined += len(bounded)
+        examined += max(len(bounded), MIN_EXAMINED)
         line = card_text.shown(bounded)
         if promising and at >= covered and serving.pattern.search(line):
             start, covered = card_text.command_span(lines, at, max(first, covered))
