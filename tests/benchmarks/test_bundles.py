@@ -4,6 +4,7 @@ import pytest
 
 from quantgate.benchmarks import bundles
 from quantgate.benchmarks.catalogue import load_catalogue
+from quantgate.benchmarks.recipes import load_recipes
 from quantgate.errors import BadInput, UnknownName
 from quantgate.launcher import templates
 
@@ -20,7 +21,7 @@ def test_the_table_of_words_names_only_options_bundles_and_tasks_that_exist() ->
         for word, meaning in meanings.items():
             assert meaning.bundle or meaning.add, word
             assert not meaning.bundle or meaning.bundle in found.bundles[model_type], word
-            assert set(meaning.add) <= set(load_catalogue().tasks), word
+            assert set(meaning.add) <= {*load_catalogue().tasks, *load_recipes()}, word
 
 
 @pytest.mark.parametrize(
@@ -29,8 +30,8 @@ def test_the_table_of_words_names_only_options_bundles_and_tasks_that_exist() ->
         ("base", "standard", ("general_knowledge",), ()),
         ("chat", "standard", ("core_reasoning",), ()),
         ("base", "code", ("coding",), ()),
-        ("chat", "code", (), ("nemo_skills.ns_livecodebench", "nemo_skills.ns_scicode")),
-        ("chat", "math_reasoning", ("core_reasoning",), ("nemo_skills.ns_aime2025",)),
+        ("chat", "code", (), ("livecodebench", "scicode")),
+        ("chat", "math_reasoning", ("core_reasoning",), ("aime2025",)),
         ("reasoning", "Tool Calling", ("agentic",), ()),
         ("chat", "safety", (), ("garak.garak", "safety_eval.aegis_v2", "safety_eval.wildguard")),
     ],

@@ -4,18 +4,22 @@ import json
 
 import pytest
 
+from quantgate.benchmarks.needs import needs_rows
+from quantgate.benchmarks.recipes import load_recipes
 from quantgate.errors import BadInput, UnknownName
 from quantgate.tools.list_tasks import DESCRIPTION_AT_MOST, TOOL, list_tasks
 
-FIELDS = {"id", "harness", "endpoint_type", "container", "recipe", "description"}
+FIELDS = {"id", "harness", "endpoint_type", "container", "recipe", "needs", "description"}
 
 
 def test_an_empty_query_starts_with_the_recipes_and_counts_what_it_left_out() -> None:
     answer = list_tasks()
-    assert [row.recipe for row in answer.tasks[:4]] == ["ifbench", "ifbench", "mmlu_pro", ""]
+    with_recipe = [row.recipe for row in answer.tasks if row.recipe]
+    assert set(with_recipe) == set(load_recipes())
+    assert [row.recipe for row in answer.tasks[: len(with_recipe)]] == with_recipe
     assert (len(answer.tasks), answer.total, answer.omitted) == (20, 421, 401)
     assert set(answer.tasks[0].model_dump()) == FIELDS
-    assert "add_tasks=['ifbench']" in answer.next_step
+    assert f"add_tasks=['{answer.tasks[0].recipe}']" in answer.next_step
 
 
 @pytest.mark.parametrize("query", ["", "mmlu", "code", "the", "gpqa", "safety", "reasoning questions"])
@@ -77,3 +81,30 @@ def test_the_tool_is_read_only_and_its_description_short() -> None:
     assert TOOL.read_only
     assert TOOL.name == "list_tasks"
     assert len(list_tasks.__doc__ or "") < 700
+
+
+@pytest.mark.parametrize(
+    ("task", "needs"),
+    [
+        ("nemo_skills.ns_aa_lcr", ["judge"]),
+        ("tau2_bench.tau2_bench_telecom", ["judge", "user simulator"]),
+        ("bigcode-evaluation-harness.humaneval", ["code sandbox"]),
+        ("lm-evaluation-harness.hellaswag", ["tokenizer"]),
+        ("vlmevalkit.mmmu_judge", ["image input", "judge"]),
+        ("nemo_skills.ns_mmmu_pro", ["image input"]),
+        ("nemo_skills.ns_mmlu_pro", []),
+        ("lm-evaluation-harness.ifeval", []),
+    ],
+)
+def test_a_row_says_what_the_task_needs_besides_the_model(task: str, needs: list[str]) -> None:
+    row = next(row for row in list_tasks(task).tasks if row.id == task)
+    assert row.needs == needs
+
+
+def test_every_row_of_the_needs_matches_a_task() -> None:
+    from fnmatch import fnmatchcase
+
+    from quantgate.benchmarks.catalogue import load_catalogue
+
+    for entry in needs_rows():
+        assert any(fnmatchcase(task, entry.match) for task in load_catalogue().tasks), entry.match

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,8 @@ class ReportedResults:
         """The value of a metric.
 
         A name matches the metric, else the score, else `<metric>_<score>` or `<task>_<metric>_<score>` (the names that
-        exports use); tasks come before groups. None when nothing matches, or when the best matches differ.
+        exports use), with the characters that exporters replace taken as equal; tasks come before groups. None when
+        nothing matches, or when the best matches differ.
         """
         for section in ("tasks", "groups"):
             here = [s for s in self.scores if s.section == section]
@@ -56,6 +58,7 @@ class ReportedResults:
                 [s for s in here if s.metric == metric],
                 [s for s in here if s.score == metric],
                 [s for s in here if metric in (f"{s.metric}_{s.score}", f"{s.task}_{s.metric}_{s.score}")],
+                [s for s in here if _exported(metric) in {_exported(n) for n in _spellings(s)}],
             ):
                 if candidates:
                     values = {(s.value, s.given) for s in candidates}
@@ -66,6 +69,16 @@ class ReportedResults:
         """The metrics that there are, for a message."""
         known = list(dict.fromkeys(s.metric if s.metric == s.score else f"{s.metric}_{s.score}" for s in self.scores))
         return ", ".join(known[:limit]) + (f" and {len(known) - limit} more" if len(known) > limit else "")
+
+
+def _spellings(score: ReportedScore) -> tuple[str, ...]:
+    both = f"{score.metric}_{score.score}"
+    return score.metric, score.score, both, f"{score.task}_{both}"
+
+
+def _exported(name: str) -> str:
+    """A metric's name as NEL 0.2.6 exports it to MLflow (exporters/utils.py), where `@` and brackets are not allowed."""
+    return re.sub("_+", "_", re.sub(r"[^\w/\-. ]", "_", name.replace("pass@", "pass_at_"))).strip("_")
 
 
 def load_yaml(path: Path, limit: int = MAX_BYTES) -> Any:

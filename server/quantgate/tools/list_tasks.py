@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..benchmarks.needs import needs_of
 from ..benchmarks.recipes import Recipe
 from ..benchmarks.search import Hit, SearchResult, find_tasks
 from ..errors import BadInput
@@ -26,6 +27,9 @@ class TaskRow(BaseModel):
     endpoint_type: str
     container: str
     recipe: str = Field(description="Recipe that covers it, or empty.")
+    needs: list[str] = Field(
+        description="Besides the model: judge, user simulator, code sandbox, tokenizer, image input."
+    )
     description: str
 
 
@@ -70,6 +74,7 @@ def _row(hit: Hit) -> TaskRow:
         endpoint_type=task.endpoint_type,
         container=task.container,
         recipe=hit.recipe.name if hit.recipe else "",
+        needs=list(needs_of(task, hit.recipe)),
         description=_short(task.description),
     )
 
