@@ -237,8 +237,10 @@ def test_the_gpus_of_a_node_size_the_parallelism(tmp_path: Path) -> None:
     (checkpoint / "model.safetensors").write_bytes(content)
     path = write(tmp_path, SLURM)
     done = _edit(path, model=str(checkpoint), gpus=8, gpu_memory_gb=80, gpu_arch="H100")
-    deployment = compose(path).config["deployment"]
-    assert (deployment["tensor_parallel_size"], deployment["data_parallel_size"]) == (1, 8)
+    command = compose(path).config["deployment"]["command"]
+    assert "--tensor-parallel-size 1 " in command
+    assert "--data-parallel-size 8 " in command
+    assert "--max-num-seqs 2" in command
     assert any("parallelism: TP 1" in note for note in done.notes)
 
 

@@ -384,6 +384,8 @@ def test_the_local_executor_without_an_engine_is_refused_before_anything_is_laun
 ) -> None:
     content = yaml.safe_load(config.read_text())
     content["execution"]["type"] = "local"
+    # 127.0.0.1 would be the container's own (rule T39).
+    content["target"]["api_endpoint"]["url"] = "http://10.0.0.9:8080/v1/chat/completions"
     config.write_text(yaml.safe_dump(content))
     launching.dry_run(str(config))
     monkeypatch.setattr(
@@ -395,13 +397,25 @@ def test_the_local_executor_without_an_engine_is_refused_before_anything_is_laun
 
 
 @pytest.mark.parametrize(
-    ("deployment", "gpus"),
+    ("deployment", "execution", "gpus"),
     [
-        ({"type": "none"}, 0),
-        ({"type": "vllm", "tensor_parallel_size": 4, "pipeline_parallel_size": 1, "data_parallel_size": 2}, 8),
-        ({"type": "generic", "command": "serve"}, None),
+        ({"type": "none"}, {}, 0),
+        ({"tensor_parallel_size": 4, "data_parallel_size": 2}, {}, 8),
+        ({"command": "vllm serve /checkpoint --tensor-parallel-size 2 --data-parallel-size=3"}, {}, 6),
+        ({"tensor_parallel_size": 4, "data_parallel_size": 1}, {"num_nodes": 2, "num_instances": 2}, 8),
+        ({"command": "./serve.sh"}, {}, None),
+        ({"type": "generic", "command": "serve"}, {}, None),
     ],
 )
-def test_gpus_are_counted_or_said_to_be_unknown(config: Path, deployment: dict[str, Any], gpus: int | None) -> None:
-    planned = dataclasses.replace(plan.read(str(config)), config={"deployment": deployment})
-    assert planned.gpus() == gpus
+def test_gpus_are_counted_or_said_to_be_unknown(
+    config: Path, deployment: dict[str, Any], execution: dict[str, Any], gpus: int | None
+) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["execution"] |= execution
+    if deployment.get("type") != "none":
+        content["defaults"] = [{"execution": "slurm/default"}, {"deployment": deployment.get("type", "vllm")}, "_self_"]
+        content["deployment"] = {k: v for k, v in deployment.items() if k != "type"}
+        content["execution"] |= {"username": "someone", "hostname": "login", "account": "team"}
+        content["execution"].pop("type")
+    config.write_text(yaml.safe_dump(content))
+    assert plan.read(str(config)).gpus() == gpus

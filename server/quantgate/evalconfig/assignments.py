@@ -11,15 +11,23 @@ from . import paths
 from .lint.environment import PREFIXES
 
 MAX_LENGTH = 20_000
+MAX_DEPTH = 50
 _RESERVED = ("[", "{", '"', "'")
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One value to set at one place."""
+    """One value to set at one place.
+
+    Attributes:
+        path: Where, as a dotted path.
+        value: The value, typed as YAML reads it.
+        raw: Its text as it was given, without the white space around it.
+    """
 
     path: str
     value: Any
+    raw: str = ""
 
 
 def parse(text: str) -> Assignment:
@@ -41,23 +49,29 @@ def parse(text: str) -> Assignment:
     segments = paths.parse(path)
     if len(text) > MAX_LENGTH:
         raise BadInput(f"The value for {path} is longer than {MAX_LENGTH} characters", where="set")
-    if any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in text):
+    if _breaks_line(text):
         raise BadInput(
             f"The value for {path[:80]} has a line break or a control character",
             where="set",
             fix="give a value on one line; edit the file for longer text",
         )
     parsed = _typed(value.strip(), path)
-    declares_variable = len(segments) > 1 and segments[-2] == "env_vars"
-    if declares_variable and not str(parsed).startswith(PREFIXES) and parsed != "???":
-        name = str(segments[-1])
-        hint = f"host:{name}" if redact.is_secret_name(name) else f"host:{name}, or lit:… for a constant"
-        raise BadInput(
-            f"The value for {path} has none of the prefixes host:, lit:, runtime: (it is not shown)",
-            where="set",
-            fix=f"write {path}={hint}",
-        )
-    return Assignment(path, parsed)
+    _refuse_plain_values(segments, parsed)
+    return Assignment(path, parsed, value.strip())
+
+
+def _refuse_plain_values(segments: tuple[paths.Segment, ...], value: Any) -> None:
+    """Refuse a variable without one of NEL's prefixes, wherever in the value it stands; it is never shown."""
+    for at, leaf in paths.walk(value, segments):
+        declares_variable = len(at) > 1 and at[-2] == "env_vars" and leaf != {}
+        if declares_variable and not str(leaf).startswith(PREFIXES) and leaf != "???":
+            name, path = str(at[-1]), paths.join(at)
+            hint = f"host:{name}" if redact.is_secret_name(name) else f"host:{name}, or lit:… for a constant"
+            raise BadInput(
+                f"The value for {path} has none of the prefixes host:, lit:, runtime: (it is not shown)",
+                where="set",
+                fix=f"write {path}={hint}",
+            )
 
 
 def _typed(value: str, path: str) -> Any:
@@ -80,16 +94,32 @@ def _typed(value: str, path: str) -> Any:
     return value
 
 
+def _breaks_line(text: str) -> bool:
+    return any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in text)
+
+
 def _checked(parsed: Any, path: str) -> Any:
-    """Only what JSON could hold: no dates, sets or tagged values."""
-    if isinstance(parsed, dict):
-        return {str(key): _checked(child, path) for key, child in parsed.items()}
-    if isinstance(parsed, list):
-        return [_checked(child, path) for child in parsed]
-    if parsed is None or isinstance(parsed, str | bool | int | float):
-        if isinstance(parsed, str) and "\n" in parsed:
-            raise BadInput(f"The value for {path} has a line break", where="set", fix="give a value on one line")
-        return parsed
-    raise BadInput(
-        f"The value for {path} has a {type(parsed).__name__} in it", where="set", fix="quote it, so that it is text"
-    )
+    """Only what JSON could hold: no dates, sets or tagged values; and no more of it than was written."""
+    left = [MAX_LENGTH]
+
+    def check(value: Any, depth: int = 0) -> Any:
+        left[0] -= 1
+        if left[0] < 0 or depth > MAX_DEPTH:
+            raise BadInput(f"The value for {path} expands without bounds", where="set", fix="write it without aliases")
+        if isinstance(value, dict):
+            return {str(check(key, depth + 1)): check(child, depth + 1) for key, child in value.items()}
+        if isinstance(value, list):
+            return [check(child, depth + 1) for child in value]
+        if isinstance(value, str) and _breaks_line(value):
+            raise BadInput(
+                f"The value for {path} has a line break or a control character",
+                where="set",
+                fix="give a value on one line",
+            )
+        if value is None or isinstance(value, str | bool | int | float):
+            return value
+        raise BadInput(
+            f"The value for {path} has a {type(value).__name__} in it", where="set", fix="quote it, so that it is text"
+        )
+
+    return check(parsed)

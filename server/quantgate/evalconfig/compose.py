@@ -21,6 +21,9 @@ from .document import ConfigDocument
 
 MISSING = "???"
 
+# What Hydra 1.3.2 lets through for a malformed defaults list (it asserts types, and opens a name as a file).
+_OF_HYDRA = (ValueError, TypeError, KeyError, AssertionError, AttributeError, OSError)
+
 # Hydra keeps its state in a process-wide singleton.
 _LOCK = threading.Lock()
 
@@ -77,13 +80,19 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
     return compose_document(ConfigDocument.load(path), overrides)
 
 
-def compose_document(document: ConfigDocument, overrides: Sequence[str] = ()) -> Composed:
-    """As `compose`, for a document that was just read from (or saved to) its file."""
+def compose_document(
+    document: ConfigDocument, overrides: Sequence[str] = (), stand_ins: Mapping[str, str] | None = None
+) -> Composed:
+    """As `compose`, for a document that was just read from (or saved to) its file.
+
+    Args:
+        stand_ins: Values for variables that are set nowhere, so that one `${oc.env:...}` does not hide the rest.
+    """
     for override in overrides:
         if override.startswith("-") or "\n" in override:
             raise BadInput(f"{override[:80]!r} is not an override", fix="write it as key=value, on one line")
     _check_before(document)
-    token = resolve.environment.set(credentials.environment(document.path))
+    token = resolve.environment.set({**(stand_ins or {}), **credentials.environment(document.path)})
     try:
         with _LOCK:
             config, derived = _hydra_compose(document, overrides)
@@ -137,7 +146,7 @@ def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[
             )
         raw = OmegaConf.to_container(composed, resolve=False)
         size = expansion.expanded_size(raw)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, *_OF_HYDRA) as error:
         raise _composition_error(error, document) from None
     except RecursionError:
         raise ConfigError("The config refers to itself", where=str(document.path), fix="remove the cycle") from None

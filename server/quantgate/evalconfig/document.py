@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, StorageError
-from . import bounds, paths
+from ..errors import ConfigError
+from . import atomic_file, bounds, paths
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_LINES = 20_000
+MAX_COMMAS = 50_000
+"""Reading costs 25 microseconds a value: a list of a million would hold the server for half a minute."""
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class ConfigDocument:
@@ -29,11 +30,14 @@ class ConfigDocument:
         root: The YAML node tree, whose marks say where each value stands in `text`.
     """
 
-    def __init__(self, path: Path, text: str, *, newline: str = "\n", on_disk: bytes | None = None) -> None:
+    def __init__(
+        self, path: Path, text: str, *, newline: str = "\n", on_disk: bytes | None = None, mark: str = ""
+    ) -> None:
         self.path = path
         self.text = text
         self._newline = newline
         self._on_disk = on_disk
+        self._mark = mark
         self.root = _compose_nodes(text, path)
 
     @classmethod
@@ -51,9 +55,15 @@ class ConfigDocument:
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             raise ConfigError("The config is not UTF-8 text", where=f"{file}:{line}", fix="save it as UTF-8") from None
+        mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+        text = text.removeprefix(mark)
         lines = text.count("\n")
         if lines > MAX_LINES:
             raise ConfigError(f"The config has {lines} lines", where=str(file), fix=f"keep it under {MAX_LINES} lines")
+        if text.count(",") > MAX_COMMAS:
+            raise ConfigError(
+                "The config has more values than any config has", where=str(file), fix="shorten its lists"
+            )
         # A file with both kinds keeps them where they are; only its new lines get "\n".
         windows = lines > 0 and text.count("\r\n") == lines
         return cls(
@@ -61,6 +71,7 @@ class ConfigDocument:
             text.replace("\r\n", "\n") if windows else text,
             newline="\r\n" if windows else "\n",
             on_disk=raw,
+            mark=mark,
         )
 
     def with_text(self, text: str) -> ConfigDocument:
@@ -69,7 +80,7 @@ class ConfigDocument:
         Raises:
             ConfigError: The text is not a valid config document.
         """
-        return ConfigDocument(self.path, text, newline=self._newline, on_disk=self._on_disk)
+        return ConfigDocument(self.path, text, newline=self._newline, on_disk=self._on_disk, mark=self._mark)
 
     @cached_property
     def data(self) -> CommentedMap:
@@ -129,72 +140,42 @@ class ConfigDocument:
         return line or 1
 
     def dumps(self) -> str:
-        """The text as `save` writes it, with the file's own line ends."""
-        return self.text.replace("\n", self._newline) if self._newline != "\n" else self.text
+        """The text as `save` writes it, with the file's own line ends and byte order mark."""
+        return self._mark + (self.text.replace("\n", self._newline) if self._newline != "\n" else self.text)
 
     def save(self) -> None:
         """Write the text to `path` in one step: the file is the old one or the new one, never half of it.
 
         Raises:
-            StorageError: It cannot be written, or it changed on disk after it was read.
+            StorageError: It cannot be written, it is read-only, or it changed on disk after it was read.
         """
-        target = self.path.resolve()
-        if self._on_disk is not None and target.is_file() and target.read_bytes() != self._on_disk:
-            raise StorageError(
-                "The config changed on disk after it was read, so it was not overwritten",
-                where=str(self.path),
-                fix="repeat the edit on the file as it is now",
-            )
         encoded = self.dumps().encode("utf-8")
-        _replace_file(target, encoded)
+        atomic_file.replace(self.path, encoded, expected=self._on_disk)
         self._on_disk = encoded
 
 
 def _read_bytes(file: Path) -> bytes:
-    if not file.is_file():
-        what = "is not a file" if file.exists() else "does not exist"
-        raise ConfigError(
-            f"The config {file} {what}", fix="give the path of a launcher config, or make one with build_config"
-        )
     try:
-        size = file.stat().st_size
-        if size > MAX_BYTES:
+        if not file.is_file():
+            what = "is not a file" if file.exists() else "does not exist"
             raise ConfigError(
-                f"The config is {size} bytes long, more than {MAX_BYTES}",
-                where=str(file),
-                fix="give a launcher config; a real one has a few hundred lines",
+                f"The config {file} {what}", fix="give the path of a launcher config, or make one with build_config"
             )
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"Cannot read the config: {error.strerror}", where=str(file), fix="check its mode") from None
-
-
-def _replace_file(target: Path, content: bytes) -> None:
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(temporary, target)  # noqa: PTH105
-        temporary = ""
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise StorageError(
-            f"Cannot write the config: {error.strerror or type(error).__name__}; the file is as it was",
-            where=str(target),
-            fix="check the free space and the directory's mode",
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+            size = max(len(raw), os.fstat(opened.fileno()).st_size)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name is none"
+        raise ConfigError(
+            f"Cannot read the config: {why}", where=str(file)[:300], fix="check its name and modes"
         ) from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+    if size > MAX_BYTES:
+        raise ConfigError(
+            f"The config is {size} bytes long, more than {MAX_BYTES}",
+            where=str(file),
+            fix="give a launcher config; a real one has a few hundred lines",
+        )
+    return raw
 
 
 def _yaml_error(error: Exception, path: Path) -> ConfigError:

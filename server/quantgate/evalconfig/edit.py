@@ -6,11 +6,25 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from .. import redact
 from ..errors import BadInput
-from . import assignments, lint, missing, model, surgery, tasklist
+from . import (
+    assignments,
+    capacity,
+    choices,
+    flag_edits,
+    lint,
+    missing,
+    model,
+    paths,
+    schema_types,
+    served_program,
+    surgery,
+    tasklist,
+)
+from .assignments import Assignment
+from .block_text import replace_text
 from .document import ConfigDocument
 from .layout import apply_layout
 from .parallelism import size_to_gpus
@@ -24,11 +38,11 @@ class Request:
 
     Attributes:
         model: A checkpoint directory, `.gguf` file, hub handle, or `host:/path` for a Slurm deployment.
-        set: `path=value` lines.
-        unset: Paths to remove.
+        set: `path=value` lines; `deployment.command.--flag=value` sets one flag of the serving command.
+        unset: Paths to remove, flags among them.
         add_tasks: Recipe names or catalogue names.
         remove_tasks: Names as in the config, `name.index`, or recipe names.
-        layout: "single" or "haproxy:N" (Slurm).
+        layout: "single", "haproxy:N", "ray:N" or "combined:NxI" (Slurm).
         gpus: GPUs of one node; with `gpu_memory_gb`, sizes the deployment's parallelism to the checkpoint.
         gpu_memory_gb: Memory of one GPU, in GB.
         gpu_arch: Such as "H100".
@@ -66,8 +80,8 @@ class Edited:
 def edit(config: str, request: Request) -> Edited:
     """Apply a request to a config file and write it in one step.
 
-    The order is: remove tasks, unset, `set` of execution.*, model, add tasks, layout, parallelism, set; so a `set` has the
-    last word.
+    The order is: remove tasks, unset, `set` of execution.*, model, layout, sizes, the serving command, add tasks, set; so a
+    `set` has the last word.
 
     Raises:
         ConfigError: The config cannot be read or edited.
@@ -85,30 +99,73 @@ def edit(config: str, request: Request) -> Edited:
     for name in request.remove_tasks:
         document = tasklist.remove(document, name)
     for path in request.unset:
-        document = surgery.unset(document, path)
+        take_out = flag_edits.unset_flag if flag_edits.flag_in(path) else surgery.unset
+        document = take_out(document, path)
     # Where it runs decides which variant of a recipe is taken, so this much of `set` comes before the tasks.
     for assignment in parsed:
-        if assignment.path.startswith("execution."):
-            document = surgery.set_value(document, assignment.path, assignment.value)
-    if request.model:
-        document = model.use(document, request.model, notes)
+        if assignment.path.startswith(("execution.", "defaults")):
+            document = _set(document, assignment)
+    document, served = _with_server(document, request, notes)
     for name in request.add_tasks:
         document = tasklist.add(document, name, notes)
-    if request.layout:
-        document = apply_layout(document, request.layout)
-    document = size_to_gpus(document, request.gpus, request.gpu_memory_gb, request.gpu_arch, notes)
+    if served is not None:
+        document = model.sample(document, served, notes)
+    document = _settled(before, document, request, notes)
+    asked = capacity.largest_parallelism(document)
     for assignment in parsed:
-        document = surgery.set_value(document, assignment.path, assignment.value)
+        document = _set(document, assignment)
+    own_words = any(assignment.path.startswith("deployment.") for assignment in parsed)
+    if capacity.largest_parallelism(document) != asked and not own_words and _deploys(document):
+        document = capacity.settle(document, notes)
     if document.text != before.text:
         document.save()
     report = lint.check(document.path)
     return Edited(
         path=document.path.resolve(),
         diff=redact.redact(_diff(before, document)),
-        missing=_missing(document, report),
+        missing=missing.gaps(document, report.composed),
         report=report,
-        notes=notes,
+        notes=list(dict.fromkeys(redact.redact(note) for note in notes)),
     )
+
+
+def _set(document: ConfigDocument, assignment: Assignment) -> ConfigDocument:
+    if flag_edits.flag_in(assignment.path):
+        return flag_edits.set_flag(document, assignment.path, assignment.value, assignment.raw)
+    checked = schema_types.checked(document, assignment)
+    folded = served_program.field_as_flag(document, checked.path, checked.value)
+    if folded is not None:
+        return folded
+    if paths.dig(document.plain, *paths.parse(checked.path)) == checked.value and checked.value is not None:
+        return document
+    if isinstance(checked.value, str):
+        return replace_text(document, checked.path, checked.value)
+    return surgery.set_value(document, checked.path, checked.value)
+
+
+def _with_server(
+    document: ConfigDocument, request: Request, notes: list[str]
+) -> tuple[ConfigDocument, model.Model | None]:
+    """The model, the layout and the sizes; then the command, whose flags depend on all of them."""
+    served = None
+    if request.model:
+        document, served = model.use(document, request.model, notes)
+    if request.layout:
+        document = apply_layout(document, request.layout, notes)
+    document = size_to_gpus(document, request.gpus, request.gpu_memory_gb, request.gpu_arch, notes)
+    return (model.serve(document, served, notes) if served else document), served
+
+
+def _settled(before: ConfigDocument, document: ConfigDocument, request: Request, notes: list[str]) -> ConfigDocument:
+    """The requests under way and `--max-num-seqs` in agreement, when this edit changed what they depend on."""
+    touched = capacity.largest_parallelism(before) != capacity.largest_parallelism(document)
+    if not _deploys(document) or not (touched or (request.model and before.text != document.text)):
+        return document
+    return capacity.settle(document, notes)
+
+
+def _deploys(document: ConfigDocument) -> bool:
+    return choices.deployment(document) != "none"
 
 
 def _diff(before: ConfigDocument, after: ConfigDocument) -> str:
@@ -117,11 +174,3 @@ def _diff(before: ConfigDocument, after: ConfigDocument) -> str:
         before.text.splitlines(), after.text.splitlines(), f"a/{name}", f"b/{name}", lineterm="", n=2
     )
     return "\n".join(lines)
-
-
-def _missing(document: ConfigDocument, report: lint.Report) -> list[missing.Missing]:
-    """The gaps of what NEL would run; of the file alone when it does not compose yet."""
-    if report.composed is None:
-        return missing.missing_values(document.plain)
-    config: dict[str, Any] = report.composed.config
-    return [gap for gap in missing.missing_values(config) if gap.path not in report.composed.derived_missing]

@@ -27,6 +27,10 @@ class KnownKeys(BaseModel):
     numbers: dict[str, list[str]]
     closed: dict[str, list[str]]
     elsewhere: list[str]
+    adapter: list[str]
+    adapter_modern: list[str]
+    auxiliary: list[str]
+    sbatch: list[str]
 
 
 @cache
@@ -51,6 +55,26 @@ def deployment_keys(group: str) -> frozenset[str]:
     own = _packaged(f"deployment/{group}")
     base = _packaged("deployment/vllm") if group == "vllm_ray" else frozenset()
     return frozenset([*known().deployment["any"], *own, *base])
+
+
+@cache
+def other_places(key: str) -> str:
+    """Where a key is at home, as a dotted place; empty when nowhere, or at several places that differ."""
+    table = known()
+    if key in ("name", "type", "config", "env_vars", "output_dir", "pre_cmd", "command", "image", "port", "url"):
+        return ""
+    if key in table.params:
+        return "evaluation.nemo_evaluator_config.config.params"
+    if key in (*table.adapter, *table.adapter_modern):
+        return "evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config"
+    if key in execution_keys("slurm") | execution_keys("local"):
+        return "execution"
+    if any(key in deployment_keys(group) for group in ("vllm", "sglang", "trtllm")):
+        return "deployment"
+    if key.replace("_", "-") in table.sbatch:
+        return "execution.sbatch_extra_flags"
+    homes = [place for place, names in table.closed.items() if key in names and ".*" not in place]
+    return homes[0] if len(homes) == 1 else ""
 
 
 def _packaged(name: str) -> frozenset[str]:

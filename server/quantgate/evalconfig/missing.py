@@ -11,14 +11,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import paths
+from . import packaged, paths
+from .compose import Composed, merged
+from .document import ConfigDocument
 from .paths import Segment
 
 _TABLE = Path(__file__).with_name("missing.yaml")
-_PLACEHOLDER = re.compile(r"(?<!<)<[A-Z][A-Z0-9_-]{2,}>|\bCHANGE_?ME\b")
+_PLACEHOLDER = re.compile(
+    r"(?<!<)<(?:[A-Z][A-Z0-9_-]{2,}|(?i:your)[ _-][\w .-]{1,60})>"
+    r"|\b(?:CHANGE_?ME|REPLACE_?ME|FILL_?ME(?:_IN)?|TO_?DO|FIXME|YOUR_[A-Z][A-Z_]+)\b"
+    r"|(?<![\w.])/path/to/[\w.\-/]*"
+)
 _FREE_TEXT = frozenset({"custom_system_prompt", "system_prompt", "stop"})
 """Keys whose text may hold tags such as <THINK> that are meant."""
 
+PLACEHOLDER_KEY = "What belongs in the place of"
 UNKNOWN_MEANING = "A value that the config leaves open"
 
 
@@ -57,21 +64,50 @@ def table() -> tuple[_Row, ...]:
 
 
 def missing_values(config: Mapping[str, Any]) -> list[Missing]:
-    """Every `???` and placeholder of a config, in document order.
+    """Every `???` and placeholder of a config, in document order; also one that is the key of a mapping.
 
     Args:
         config: A composed config, or the content of a file as written.
     """
-    found = []
+    found: dict[str, Missing] = {}
     for segments, value in paths.walk(config):
-        if not isinstance(value, str) or not segments:
+        if not segments:
             continue
-        placeholder = "" if value == "???" else placeholder_in(segments, value)
+        for depth, segment in enumerate(segments):
+            placeholder = placeholder_in(segments[:depth], segment) if isinstance(segment, str) else ""
+            if placeholder:
+                path = paths.join(segments[: depth + 1])
+                found[path] = Missing(path, f"{PLACEHOLDER_KEY} {placeholder}", "user", placeholder)
+        placeholder = placeholder_in(segments, value) if isinstance(value, str) and value != "???" else ""
         if value == "???" or placeholder:
             row = _row_for(segments)
             meaning, who = (row.meaning, row.who) if row else (UNKNOWN_MEANING, "user")
-            found.append(Missing(paths.join(segments), meaning, who, placeholder))
-    return found
+            path = paths.join(segments)
+            found.setdefault(path, Missing(path, meaning, who, placeholder))
+    return list(found.values())
+
+
+def gaps(document: ConfigDocument, composed: Composed | None) -> list[Missing]:
+    """The gaps of what NEL would run: of the file and of the packaged defaults that it takes.
+
+    Args:
+        document: The file.
+        composed: It composed; None when it does not compose, and then the defaults are laid below the file as they are.
+    """
+    if composed is not None:
+        found = [gap for gap in missing_values(composed.config) if gap.path not in composed.derived_missing]
+        # Where the defaults have a value, composing hides a `???` of the file: NEL takes the default without a word.
+        known = {gap.path for gap in found}
+        return found + [gap for gap in missing_values(document.plain) if gap.path not in known]
+    config = dict(document.plain)
+    for section in ("execution", "deployment"):
+        group = packaged.group(document, section)
+        below = packaged.default(f"{section}/{group}")
+        base = packaged.default("deployment/vllm") if group == "vllm_ray" else None
+        written = config.get(section)
+        if isinstance(below, dict) and isinstance(written, dict | None):
+            config[section] = merged(merged(base or {}, below), written or {})
+    return missing_values(config)
 
 
 def placeholder_in(segments: tuple[Segment, ...], value: str) -> str:

@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
-from ..checkpoint.source import resolve_model
+from ..checkpoint.inspection import Inspection, inspect_model
 from ..errors import BadInput, CheckpointError
-from . import choices, surgery
+from . import choices, sampling, served_program, serving_command, surgery
 from .document import ConfigDocument
 
 _HANDLE = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*", re.ASCII)
 _REMOTE = re.compile(r"[\w.@\-]+:(?P<path>/[^\n]*)", re.ASCII)
+_PATH = re.compile(r"[^\s;&|<>()$`\\*?\"'#{}:,]+")
+"""A path that NEL can write into a mount and a shell script as it stands."""
 _BY_HANDLE = frozenset({"vllm", "vllm_ray", "sglang"})
 _BY_PATH = frozenset({*_BY_HANDLE, "trtllm", "generic"})
 
 
-def use(document: ConfigDocument, model: str, notes: list[str]) -> ConfigDocument:
-    """The config with this model.
+@dataclass(frozen=True)
+class Model:
+    """A model as it was named: its absolute path or its handle, the other one empty.
+
+    Attributes:
+        found: What it is; None when its files are not on this machine.
+    """
+
+    path: str
+    handle: str
+    found: Inspection | None
+
+
+def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDocument, Model]:
+    """The config with this model; `serve` then gives its server the flags.
 
     With `deployment: none` the checkpoint behind the endpoint is declared in `quantgate.checkpoint`. Otherwise
     checkpoint_path or hf_model_handle is set and the other becomes null.
 
     Args:
         document: Not changed.
-        model: A checkpoint directory, a `.gguf` file, a hub handle, or `host:/path` for Slurm.
+        name: A checkpoint directory, a `.gguf` file, a hub handle, or `host:/path` for Slurm.
         notes: Gets what a person should know.
 
     Raises:
         BadInput: The model does not exist, or the deployment cannot serve it.
     """
-    model = model.strip()
+    name = name.strip()
     deployment = choices.deployment(document)
-    if any(ord(character) < 32 for character in model):
+    if any(ord(character) < 32 for character in name):
         raise BadInput("The model's name has a line break", where="model", fix="give a path or a handle on one line")
-    path, handle = _locate(document, model, notes)
+    model = _locate(document, name, notes)
+    path, handle = model.path, model.handle
     if deployment == "none":
-        return surgery.set_value(document, "quantgate.checkpoint", path or handle)
+        return surgery.set_value(document, "quantgate.checkpoint", path or handle), model
     if deployment not in _BY_PATH:
         raise BadInput(
             f"The deployment {deployment} brings its own model",
@@ -48,36 +66,81 @@ def use(document: ConfigDocument, model: str, notes: list[str]) -> ConfigDocumen
             where=f"model {handle}",
             fix="download the model and give its directory",
         )
+    if path and not _PATH.fullmatch(path):
+        raise BadInput(
+            f"The path {path[:200]!r} has characters that a mount or a shell takes apart",
+            where="model",
+            fix="link the checkpoint under a path of letters, digits and ._-/, and give that",
+        )
     document = surgery.set_value(document, "deployment.checkpoint_path", path or None)
     if deployment in _BY_HANDLE:
         document = surgery.set_value(document, "deployment.hf_model_handle", handle or None)
     served = document.get("deployment.served_model_name")
     if served is None or served == "???":
-        name = handle or path.rstrip("/").rpartition("/")[2]
-        document = surgery.set_value(document, "deployment.served_model_name", name)
-        notes.append(f"deployment.served_model_name was open and is now {name!r}")
-    return document
+        served = handle or path.rstrip("/").rpartition("/")[2]
+        document = surgery.set_value(document, "deployment.served_model_name", served)
+        notes.append(f"deployment.served_model_name was open and is now {served!r}")
+    return served_program.serves_model(document, handle=handle, notes=notes), model
 
 
-def _locate(document: ConfigDocument, model: str, notes: list[str]) -> tuple[str, str]:
-    """The model's absolute path, or its handle; the other one is empty."""
+def serve(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDocument:
+    """The config whose server has the flags that this model needs.
+
+    Args:
+        document: As `use` gave it, with its layout and sizes; not changed.
+        model: As `use` gave it.
+        notes: Gets what was added and why, and every conflict.
+    """
+    if choices.deployment(document) == "none":
+        return document
+    if model.found is None:
+        framework = served_program.framework_of(document)
+        notes.append(
+            f"no serving flags were derived, because the model's files were not read: {served_program.underivable(framework)}; "
+            "take them from read_model_config and detect_quantization where the files are, or from the model card"
+        )
+        return document
+    notes.extend(model.found.warnings)
+    if model.found.source.megatron:
+        notes.append("a Megatron checkpoint is not served as it is: export it first, and give the exported directory")
+        return document
+    return serving_command.with_flags(document, model.found, notes)
+
+
+def sample(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDocument:
+    """The config whose open sampling settings are the model's, where its tasks sample at all.
+
+    Args:
+        document: With its tasks; not changed.
+        model: As `use` gave it.
+        notes: Gets what was set.
+    """
+    if model.found is None or choices.deployment(document) == "none":
+        return document
+    return sampling.with_sampling(document, model.found, notes)
+
+
+def _locate(document: ConfigDocument, name: str, notes: list[str]) -> Model:
     on_slurm = choices.executor(document) == "slurm"
-    remote = _REMOTE.fullmatch(model)
+    remote = _REMOTE.fullmatch(name)
     if remote and on_slurm:
-        notes.append(f"{model} lies on a cluster and was not read: check that the compute nodes see it")
-        return remote["path"], ""
+        notes.append(f"{name} lies on a cluster and was not read: check that the compute nodes see it")
+        return Model(remote["path"], "", None)
     try:
-        source = resolve_model(model)
+        found = inspect_model(name)
     except CheckpointError:
         # A server or a cluster can fetch a handle that is not in this machine's cache.
-        if _HANDLE.fullmatch(model):
-            notes.append(f"{model} is taken as a hub handle; its files are not on this machine and were not read")
-            return "", model
+        if _HANDLE.fullmatch(name) and not name.startswith("."):
+            notes.append(f"{name} is taken as a hub handle; its files are not on this machine and were not read")
+            return Model("", name, None)
+        if on_slurm and name.startswith("/") and not Path(name).exists():
+            notes.append(f"{name} is not on this machine and was not read: check that the compute nodes see it")
+            return Model(name, "", None)
         raise
-    if source.handle:
-        return "", source.handle
+    if found.source.handle:
+        return Model("", found.source.handle, found)
     if on_slurm:
         notes.append(
             "the checkpoint's path is one of this machine: the cluster's nodes must see it under the same path"
         )
-    return str((source.gguf or source.path).absolute()), ""
+    return Model(str((found.source.gguf or found.source.path).absolute()), "", found)

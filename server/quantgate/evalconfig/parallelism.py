@@ -1,66 +1,75 @@
-"""Tensor and data parallelism of a deployment, from the checkpoint's size and the GPUs of one node."""
+"""The sizes of a deployment worked out: TP, PP and DP from the checkpoint and the GPUs of one node.
+
+One node: TP the smallest that fits (`checkpoint.fit`), never across nodes; DP = floor(GPUs / TP). Several nodes for one
+instance: TP within a node and PP over the nodes, as vLLM 0.33.0 advises (docs/serving/parallelism_scaling.md). There DP
+is 1: data-parallel ranks that each span nodes need more than NEL's Ray script gives vLLM (`--data-parallel-backend ray`,
+VLLM_RAY_DP_PACK_STRATEGY=span; docs/serving/data_parallel_deployment.md), and instances behind HAProxy do the same.
+"""
 
 from __future__ import annotations
 
-from ..checkpoint import model_facts, serving
-from ..checkpoint.fit import fit
-from ..checkpoint.quantization import detect, read_config
-from ..checkpoint.source import resolve_model
+import re
+
+from ..checkpoint import serving
+from ..checkpoint.fit import GIB, Fit, fit
+from ..checkpoint.inspection import Inspection, inspect_model
 from ..errors import BadInput, CheckpointError
-from . import choices, paths, surgery
+from . import capacity, choices, packaged, paths, serving_sizes, surgery
 from .document import ConfigDocument
+from .layout import read_layout
+from .serving_sizes import Sizes
 
 MAX_GPUS = 1024
-_FRAMEWORKS = {"vllm": "vllm", "vllm_ray": "vllm", "sglang": "sglang"}
+_GRES = re.compile(r"gpu(?P<kind>:[\w.\-]+?)?:(?P<count>\d{1,4})")
 
 
 def size_to_gpus(
     document: ConfigDocument, gpus: int, gpu_memory_gb: float, gpu_arch: str, notes: list[str]
 ) -> ConfigDocument:
-    """The config with the smallest tensor parallelism that fits, and data parallelism over the other GPUs.
-
-    Only where NEL's own serving command is used: a command of the user's has its own flags.
+    """The config with the sizes that suit the checkpoint, the GPUs and the layout, and what depends on them.
 
     Args:
         document: Not changed.
         gpus: GPUs of one node.
-        gpu_memory_gb: Memory of one GPU, in GB; 0 leaves the layout as it is.
+        gpu_memory_gb: Memory of one GPU, in GB; 0: what fits is not known, and one node's sizes are left.
         gpu_arch: Such as "H100"; empty when not known.
         notes: Gets the arithmetic, or why nothing was set.
 
     Raises:
-        BadInput: A negative number, or an unknown GPU.
+        BadInput: A number out of range, or an unknown GPU.
     """
     if not 0 <= gpus <= MAX_GPUS or not 0 <= gpu_memory_gb <= 10_000:
         raise BadInput(
             f"gpus {gpus} and gpu_memory_gb {gpu_memory_gb:g} are out of range", fix="give those of one node"
         )
     gpu = serving.find_gpu(gpu_arch)
-    framework = _FRAMEWORKS.get(choices.deployment(document), "")
+    framework = serving_sizes.framework(document)
     if not framework or not (gpus or gpu_arch):
         return document
-    model = _served_model(document)
+    found = _inspected(document, notes)
+    if found is not None and found.record.quantized:
+        notes.extend(serving.advise(found.record, framework, gpu, found.facts).warnings)
+    if not gpus or (found is not None and found.record.gguf is not None):
+        return document
+    document = _with_gres(document, gpus, notes)
+    if serving_sizes.is_own_script(document):
+        notes.append("deployment.command is a script of your own: its parallelism flags were left as they are")
+        return document
+    nodes = read_layout(document).nodes_per_instance
+    answer = _fit(found, gpu_memory_gb, gpus)
+    sizes = _over_nodes(found, answer, gpus, nodes, notes) if nodes > 1 else _on_a_node(answer, notes)
+    if sizes is None:
+        return document
+    document = _written(document, sizes, gpus * nodes, notes)
+    return capacity.settle(document, notes)
+
+
+def _inspected(document: ConfigDocument, notes: list[str]) -> Inspection | None:
     try:
-        source = resolve_model(model)
-        record = detect(source)
-        if record.quantized:
-            notes.extend(serving.advise(record, framework, gpu).warnings)
-        if record.gguf is not None or not gpus:
-            return document
-        facts = model_facts.from_config(read_config(source), source.path, record.missing_shards)
+        return inspect_model(_served_model(document))
     except CheckpointError:
-        notes.append("the parallelism was not worked out: the checkpoint's files are not on this machine")
-        return document
-    if "command" in (paths.dig(document.plain, "deployment") or {}):
-        notes.append("deployment.command is your own: its parallelism flags were left as they are")
-        return document
-    layout = fit(facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus)
-    if not layout.tensor_parallel:
-        notes.append(f"tensor_parallel_size was not set: {layout.because}")
-        return document
-    notes.append(f"parallelism: {layout.because}")
-    document = surgery.set_value(document, "deployment.tensor_parallel_size", layout.tensor_parallel)
-    return surgery.set_value(document, "deployment.data_parallel_size", layout.data_parallel)
+        notes.append("what fits was not worked out: the checkpoint's files are not on this machine")
+        return None
 
 
 def _served_model(document: ConfigDocument) -> str:
@@ -69,3 +78,93 @@ def _served_model(document: ConfigDocument) -> str:
         if isinstance(value, str) and value != "???":
             return value
     return ""
+
+
+def _fit(found: Inspection | None, gpu_memory_gb: float, gpus: int) -> Fit | None:
+    if found is None:
+        return None
+    return fit(found.facts, found.record.weights_bytes, found.record.kv_cache_algorithm, gpu_memory_gb, gpus)
+
+
+def _on_a_node(answer: Fit | None, notes: list[str]) -> Sizes | None:
+    if answer is None:
+        return None
+    if not answer.tensor_parallel:
+        notes.append(f"the sizes were not set: {answer.because}")
+        if answer.nodes > 1:
+            notes.append(f'on Slurm, layout="ray:{answer.nodes}" spreads one instance over {answer.nodes} nodes')
+        return None
+    notes.append(f"parallelism: {answer.because}")
+    return Sizes(answer.tensor_parallel, 1, answer.data_parallel)
+
+
+def _over_nodes(found: Inspection | None, answer: Fit | None, gpus: int, nodes: int, notes: list[str]) -> Sizes:
+    """Whole nodes: the largest power of two as TP, because a smaller one would leave GPUs of the instance idle."""
+    tensor = max(size for size in (2**power for power in range(gpus.bit_length())) if _allowed(found, size, gpus))
+    pipeline = nodes * gpus // tensor if gpus % tensor == 0 else nodes
+    notes.append(
+        f"parallelism: TP {tensor}, the largest power of two within a node of {gpus} GPUs that the model's heads allow; "
+        f"PP = {nodes} nodes x {gpus} GPUs / TP {tensor} = {pipeline}; DP = floor({nodes * gpus}/({tensor} x {pipeline})) "
+        f"= {nodes * gpus // (tensor * pipeline)}"
+    )
+    if found is not None and found.record.weights_bytes:
+        weights = found.record.weights_bytes / GIB
+        notes.append(
+            f"{weights:.2f} GiB of weights / (TP {tensor} x PP {pipeline}) = {weights / tensor / pipeline:.2f} GiB on each GPU"
+        )
+    if answer is not None and answer.tensor_parallel:
+        notes.append(
+            f"one node is enough (TP {answer.tensor_parallel}): haproxy:{nodes} would give {nodes} independent servers "
+            "instead of one slower one"
+        )
+    elif answer is not None and answer.nodes > nodes:
+        notes.append(f"it does not fit: about {answer.nodes} nodes are needed for one instance; {answer.because}")
+    elif answer is not None and 1 < answer.nodes <= nodes // 2:
+        notes.append(
+            f"about {answer.nodes} nodes hold one instance: combined:{nodes}x{nodes // answer.nodes} serves more"
+        )
+    return Sizes(tensor, pipeline, 1)
+
+
+def _allowed(found: Inspection | None, tensor: int, gpus: int) -> bool:
+    """Whether vLLM starts with this TP: it divides the heads, and the KV heads or is a multiple of them.
+
+    Source: vLLM 0.33.0 vllm/config/model.py `verify_with_parallel_config`, model_executor/models/llama.py.
+    """
+    if tensor > gpus:
+        return False
+    if found is None:
+        return True
+    facts = found.facts
+    divides = all(heads % tensor == 0 for heads in (facts.heads, facts.state_heads) if heads)
+    return divides and (not facts.kv_heads or facts.kv_heads % tensor == 0 or tensor % facts.kv_heads == 0)
+
+
+def _written(document: ConfigDocument, sizes: Sizes, available: int, notes: list[str]) -> ConfigDocument:
+    old = serving_sizes.read(document)
+    if serving_sizes.framework(document) == "trtllm" and sizes.data > 1:
+        notes.append(
+            f"trtllm-serve has no data parallelism: {available - sizes.tensor * sizes.pipeline} GPUs stay idle"
+        )
+        sizes = Sizes(sizes.tensor, sizes.pipeline, 1)
+    if old != sizes and serving_sizes.command_path(document):
+        notes.append(
+            f"{serving_sizes.command_path(document)} had TP {old.tensor}, PP {old.pipeline}, DP {old.data}; "
+            f"it now has TP {sizes.tensor}, PP {sizes.pipeline}, DP {sizes.data}"
+        )
+    return serving_sizes.write(document, sizes)
+
+
+def _with_gres(document: ConfigDocument, gpus: int, notes: list[str]) -> ConfigDocument:
+    """The config that asks Slurm for the node's GPUs; gres counts per node, so a layout does not change it."""
+    if choices.executor(document) != "slurm":
+        return document
+    if paths.dig(document.plain, "execution", "gpus_per_node") not in (None, gpus):
+        document = surgery.set_value(document, "execution.gpus_per_node", gpus)
+    given = packaged.value(document, "execution", "gres")
+    match = _GRES.fullmatch(given) if isinstance(given, str) else None
+    if match is None or int(match["count"]) == gpus:
+        return document
+    wanted = f"gpu{match['kind'] or ''}:{gpus}"
+    notes.append(f"execution.gres is {wanted} (was {given}): it counts the GPUs of one node")
+    return surgery.set_value(document, "execution.gres", wanted)

@@ -13,6 +13,17 @@ _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null",
 _FLOW_WIDTH = 100
 
 
+class Folded(str):
+    """Text that is written as a folded block, `>-`, one line of the block for each line of it; it means them joined by spaces."""
+
+    __slots__ = ()
+
+    @property
+    def meaning(self) -> str:
+        """The text as YAML reads it back."""
+        return " ".join(self.splitlines())
+
+
 def scalar(value: Any, *, flow: bool = False) -> str:
     """One scalar on one line; text that either YAML dialect would read as something else is quoted.
 
@@ -64,17 +75,19 @@ def fits_inline(value: Any) -> bool:
         return not value
     if isinstance(value, list):
         return all(not isinstance(v, dict | list) for v in value) and len(inline(value)) <= _FLOW_WIDTH
-    return True
+    return not isinstance(value, Folded)
 
 
 def block(value: Any, indent: int) -> str:
     """A container in block style; the first line has no indentation, the others `indent` spaces or more.
 
     Args:
-        value: A non-empty mapping or list.
+        value: A non-empty mapping or list, or the lines of a `Folded` text.
         indent: Column of its keys or dashes.
     """
-    if isinstance(value, dict):
+    if isinstance(value, Folded):
+        lines = value.splitlines()
+    elif isinstance(value, dict):
         lines = [scalar(str(key)) + ":" + _beside(child, indent) for key, child in value.items()]
     else:
         lines = ["- " + (inline(item) if fits_inline(item) else block(item, indent + 2)) for item in value]
@@ -84,4 +97,9 @@ def block(value: Any, indent: int) -> str:
 def _beside(value: Any, indent: int) -> str:
     if fits_inline(value):
         return " " + inline(value)
-    return "\n" + " " * (indent + 2) + block(value, indent + 2)
+    return header(value) + "\n" + " " * (indent + 2) + block(value, indent + 2)
+
+
+def header(value: Any) -> str:
+    """What stands behind the colon when the value itself begins on the next line."""
+    return " >-" if isinstance(value, Folded) else ""

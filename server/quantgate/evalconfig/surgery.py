@@ -7,6 +7,7 @@ exactly the old content with this one change, or the edit is refused.
 from __future__ import annotations
 
 import copy
+import difflib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,14 +29,15 @@ def set_value(document: ConfigDocument, dotted: str, value: Any) -> ConfigDocume
     Args:
         document: Not changed.
         dotted: Where; a list position may be one past the end, which appends.
-        value: Plain Python data.
+        value: Plain Python data, or a `render.Folded` text.
 
     Raises:
         BadInput: The path is malformed or leads through a value that is no section.
         ConfigError: The place cannot be edited without changing something else.
     """
     segments = paths.parse(dotted)
-    expected = _apply_set(_unshared(document.plain), segments, value, dotted)
+    meant = value.meaning if isinstance(value, render.Folded) else value
+    expected = _apply_set(_unshared(document.plain), segments, meant, dotted)
     return _proven(document, _set_text(document, segments, value), expected, dotted)
 
 
@@ -54,8 +56,13 @@ def append(document: ConfigDocument, dotted: str, value: Any) -> ConfigDocument:
     return set_value(document, f"{dotted}[{len(present)}]", value)
 
 
-def unset(document: ConfigDocument, dotted: str) -> ConfigDocument:
+def unset(document: ConfigDocument, dotted: str, *, keep_comment: bool = False) -> ConfigDocument:
     """The document without one key or list item; comments around it stay.
+
+    Args:
+        document: Not changed.
+        dotted: What to remove.
+        keep_comment: A comment behind it on its line stays, with the line as a comment before it.
 
     Raises:
         UnknownName: The path is not in the file; the keys that are there are named.
@@ -70,8 +77,12 @@ def unset(document: ConfigDocument, dotted: str) -> ConfigDocument:
         del parent[last]
     else:
         there = [str(key) for key in parent] if isinstance(parent, dict) else []
-        raise UnknownName("key", dotted, there[:10], where=str(document.path))
-    return _proven(document, _unset_text(document, segments, parent), expected, dotted)
+        near = difflib.get_close_matches(str(last), there, n=3, cutoff=0.6)
+        raise UnknownName("key", dotted, near or there[:10], where=str(document.path))
+    text = _unset_text(document, segments, parent)
+    if keep_comment:
+        text = _with_comment(document, segments, text)
+    return _proven(document, text, expected, dotted)
 
 
 def _unshared(value: Any) -> Any:
@@ -201,13 +212,12 @@ def _replace(document: ConfigDocument, place: _Place, depth: int, value: Any, *,
         in_place = not marks.is_block(node) and not marks.is_block_scalar(text, node) and end > start
         return (text[:start] if in_place else text[:after_key] + " ") + render.inline(value) + text[end:]
     column = int(key.start_mark.column) + 2
-    lines = "\n" + " " * column + render.block(value, column)
+    header, lines = render.header(value), "\n" + " " * column + render.block(value, column)
     if marks.is_block(node) or marks.is_block_scalar(text, node):
-        return text[:after_key] + lines + text[end:]
+        return text[:after_key] + header + lines + text[end:]
     # What follows the old value on its line is its comment: it stays beside the key.
-    line_end = text.find("\n", end)
-    line_end = len(text) if line_end < 0 else line_end
-    return text[:after_key] + text[end:line_end] + lines + text[line_end:]
+    line_end = _line_end(text, end)
+    return text[:after_key] + header + text[end:line_end] + lines + text[line_end:]
 
 
 def _unset_text(document: ConfigDocument, segments: Sequence[Segment], left: Any) -> str:
@@ -229,6 +239,31 @@ def _unset_text(document: ConfigDocument, segments: Sequence[Segment], left: Any
         return text[:begin] + text[int(following.start_mark.index) :]
     line_end = text.find("\n", end)
     return text[:line_start] + (text[line_end + 1 :] if line_end >= 0 else "")
+
+
+def _with_comment(document: ConfigDocument, segments: Sequence[Segment], edited: str) -> str:
+    """The edited text with the comment of the removed key's line, on a line of its own where the key stood."""
+    text, place = document.text, _Place(document, segments)
+    key, node = place.keys[-1], place.nodes[-1]
+    if key is None:
+        return edited
+    start = text.rfind("\n", 0, int(key.start_mark.index)) + 1
+    indent = text[start : int(key.start_mark.index)]
+    first, end = _line_end(text, start), marks.value_end(text, key, node)
+    one_line = end <= first and not marks.is_block_scalar(text, node)
+    after = text[end : _line_end(text, end)]
+    if marks.is_block_scalar(text, node):
+        after = text[int(node.start_mark.index) : first]
+    comment = _COMMENT.search(after)
+    if comment is None or indent.strip() or edited[:start] != text[:start]:
+        return edited
+    kept = text[start:first].strip() if one_line else f"{segments[-1]}: {after[comment.start() :].strip()}"
+    return f"{edited[:start]}{indent}# {kept}\n{edited[start:]}"
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 def _next_key(parent: Node, key: Node | None) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..benchmarks import catalogue, recipes
 from ..errors import BadInput, UnknownName
-from . import choices, paths, surgery
+from . import choices, paths, requirements, surgery
 from .document import ConfigDocument
 
 TASKS = "evaluation.tasks"
@@ -27,13 +27,15 @@ def add(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument
         UnknownName: No recipe and no task of that name.
         HarnessError: The recipe has no variant for the process executor.
     """
-    known = recipes.load_recipes()
-    if name in known:
-        variant = known[name].variant_for(choices.executor(document))
+    recipe = _recipe(name)
+    variant = recipe.variant_for(choices.executor(document)) if recipe else None
+    if recipe and variant:
         entry: dict[str, Any] = copy.deepcopy(variant.fragment)
-        notes.append(f"{name}: the recipe, as {variant.task} (metric {variant.metric}, {variant.repeats} repeats)")
+        notes.append(
+            f"{recipe.name}: the recipe, as {variant.task} (metric {variant.metric}, repeats: {variant.repeats})"
+        )
     else:
-        entry = {"name": _catalogue_id(name, list(known))}
+        entry = {"name": _catalogue_id(name, list(recipes.load_recipes()))}
     present = {_identity(task): index for index, task in enumerate(_tasks(document))}
     if _identity(entry) in present:
         raise BadInput(
@@ -41,7 +43,10 @@ def add(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument
             where=f"{document.path}:{document.line_of(f'{TASKS}[{present[_identity(entry)]}].name')}",
             fix="change it with `set`, or remove it first",
         )
-    return surgery.append(document, TASKS, entry)
+    document = surgery.append(document, TASKS, entry)
+    if recipe and variant:
+        return requirements.applied(document, recipe, variant, notes)
+    return requirements.for_catalogue(document, entry["name"], len(present), notes)
 
 
 def remove(document: ConfigDocument, name: str) -> ConfigDocument:
@@ -60,7 +65,7 @@ def remove(document: ConfigDocument, name: str) -> ConfigDocument:
     exact = [index for index, task in enumerate(names) if f"{task}.{index}" == name]
     found = exact or [index for index, task in enumerate(names) if name in (task, task.partition(".")[2])]
     if not found:
-        recipe = recipes.load_recipes().get(name)
+        recipe = _recipe(name)
         wanted = {variant.task for variant in recipe.variants} if recipe else set()
         found = [index for index, task in enumerate(tasks) if _identity(task) in wanted]
     if not found:
@@ -70,6 +75,14 @@ def remove(document: ConfigDocument, name: str) -> ConfigDocument:
         candidates = ", ".join(f"{names[index]}.{index}" for index in found)
         raise BadInput(f"Several tasks are named {name!r}", where=str(document.path), fix=f"name one of {candidates}")
     return surgery.unset(document, f"{TASKS}[{found[0]}]")
+
+
+def _recipe(name: str) -> recipes.Recipe | None:
+    """The recipe that a name means; one that the catalogue has letter for letter is the catalogue's, as NEL reads it."""
+    exact = recipes.load_recipes().get(name)
+    if exact is not None or "." in name or catalogue.load_catalogue().named(name):
+        return exact
+    return recipes.recipe_named(name)
 
 
 def _tasks(document: ConfigDocument) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,8 @@ from .. import credentials, redact
 from ..benchmarks import catalogue, recipes
 from ..checkpoint import identity
 from ..errors import ConfigError, Refused
-from ..evalconfig import compose, fingerprint, variables
+from ..evalconfig import compose, fingerprint, served_program, serving_sizes, variables
+from ..evalconfig.document import ConfigDocument
 from ..launcher import harness_env, harnesses, package
 
 LAUNCHED_HERE = ("process", "local")
@@ -72,9 +72,11 @@ class Plan:
         deployment = self.config.get("deployment") or {}
         if deployment.get("type", "none") == "none":
             return 0
-        sizes = [deployment.get(f"{kind}_parallel_size") for kind in ("tensor", "pipeline", "data")]
-        given = [size for size in sizes if isinstance(size, int) and size > 0]
-        return math.prod(given) if given and "tensor_parallel_size" in deployment else None
+        document = ConfigDocument.load(self.path)
+        if not serving_sizes.framework(document) or served_program.is_script(document):
+            return None
+        instances = (self.config.get("execution") or {}).get("num_instances")
+        return serving_sizes.read(document).gpus * (instances if isinstance(instances, int) and instances > 0 else 1)
 
     def environment(self) -> dict[str, str]:
         """The environment of the child that launches it; the values that the config takes from it are redacted from now on."""
@@ -179,7 +181,8 @@ def _planned(task: compose.ConfiguredTask) -> PlannedTask:
 
 def _catalogue_task(task: compose.ConfiguredTask) -> catalogue.CatalogueTask | None:
     if task.raw.get("container"):
-        return None
+        # A full id with a newer image is still that benchmark; a bare name with an image of its own may be anything.
+        return catalogue.load_catalogue().tasks.get(task.name)
     return catalogue.load_catalogue().resolve(task.name)
 
 

@@ -2,22 +2,106 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import redact
-from ...errors import ConfigError
-from ..compose import compose_document
+from ...errors import BadInput, ConfigError
+from .. import choices
+from ..compose import MISSING, Composed, compose_document
 from ..document import ConfigDocument
-from . import deployment, environment, execution, structure, tasks
-from .rule import Finding, Report, Rule, Subject
+from . import (
+    adapter,
+    auxiliary,
+    benchmarks,
+    checkpoint,
+    composition,
+    containers,
+    deployment,
+    endpoints,
+    environment,
+    evaluator,
+    execution,
+    export,
+    judges,
+    kernel_variables,
+    loading,
+    local,
+    mounts,
+    parallel_layout,
+    parameters,
+    process,
+    quantized_serving,
+    secrets,
+    serving_command,
+    serving_images,
+    serving_text,
+    slurm,
+    structure,
+    tasks,
+    thinking,
+    unknown_keys,
+    unlisted,
+    values,
+    variables,
+)
+from .rule import Finding, Hit, Need, Report, Rule, Subject
 
 COMPOSE = "compose"
 """The id of the one finding of a config that cannot be read or composed; it cannot be silenced."""
 
 # In the order of precedence: where two rules speak of one place, the first is reported.
-RULES: tuple[Rule, ...] = (*structure.RULES, *environment.RULES, *execution.RULES, *deployment.RULES, *tasks.RULES)
+RULES: tuple[Rule, ...] = (
+    *composition.RULES,
+    *unknown_keys.RULES,
+    *structure.RULES,
+    *environment.RULES,
+    *variables.RULES,
+    *secrets.RULES,
+    *execution.RULES,
+    *process.RULES,
+    *local.RULES,
+    *slurm.RULES,
+    *mounts.RULES,
+    *serving_text.RULES,
+    *serving_command.RULES,
+    *deployment.RULES,
+    *checkpoint.RULES,
+    *quantized_serving.RULES,
+    *serving_images.RULES,
+    *kernel_variables.RULES,
+    *parallel_layout.RULES,
+    *loading.RULES,
+    *thinking.RULES,
+    *auxiliary.RULES,
+    *parameters.LIMIT_RULES,
+    *tasks.RULES,
+    *unlisted.RULES,
+    *endpoints.RULES,
+    *evaluator.RULES,
+    *containers.RULES,
+    *judges.RULES,
+    *benchmarks.RULES,
+    *adapter.RULES,
+    *export.RULES,
+    *values.RULES,
+    *parameters.RULES,
+)
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
+_UNSET = re.compile(r"interpolation at (?P<path>\S+) cannot .*the environment variable '(?P<name>\w+)' is not set")
+_MAX_UNSET = 50
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A config composed, or as far as that goes: `error` is why it does not compose."""
+
+    composed: Composed
+    unset: tuple[tuple[str, str], ...] = ()
+    error: ConfigError | None = None
 
 
 def check(path: Path) -> Report:
@@ -32,38 +116,104 @@ def check(path: Path) -> Report:
     """
     try:
         document = ConfigDocument.load(path)
-        composed = compose_document(document)
         silence = _silenced(document)
     except ConfigError as error:
         if not path.expanduser().is_file():
             raise
         return Report([_does_not_compose(error)], rules_checked=0, skipped=[], silenced=[])
-    subject = Subject(document, composed)
+    reading = _read(document)
+    subject = Subject(document, reading.composed)
+    silenced = [rule.id for rule in RULES if rule.id in silence]
+    applied = [rule for rule in RULES if rule.id not in silence and (reading.error is None or rule.of_text)]
+    findings = _findings(subject, applied)
+    if "C11" not in silence:
+        taken = {finding.path for finding in findings}
+        findings += [_unset(document, at, name) for at, name in reading.unset if at not in taken]
+    findings += [_unknown_silence(document, name) for name in silence if name not in silenced]
+    if reading.error is not None and not _explained(findings, reading.error):
+        findings.append(_does_not_compose(reading.error))
+    findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.line))
+    if reading.error is not None:
+        return Report(findings, len(applied), ["every other rule: the config does not compose"], silenced)
+    return Report(findings, len(applied), _skipped(subject, applied), silenced, reading.composed)
+
+
+def _read(document: ConfigDocument) -> _Reading:
+    """Compose, with gaps in the place of variables that are set nowhere."""
+    stand_ins: dict[str, str] = {}
+    unset: list[tuple[str, str]] = []
+    while True:
+        try:
+            composed = compose_document(document, stand_ins=stand_ins)
+        except BadInput as bad:
+            error = bad if isinstance(bad, ConfigError) else ConfigError(bad.what, where=bad.where, fix=bad.fix)
+            match = _UNSET.search(error.what)
+            if match and match["name"] not in stand_ins and len(unset) < _MAX_UNSET:
+                stand_ins[match["name"]] = MISSING
+                unset.append((match["path"], match["name"]))
+                continue
+            draft = Composed(document.plain, choices.executor(document), choices.deployment(document), ())
+            return _Reading(draft, error=error)
+        gaps = composed.derived_missing | {at for at, _ in unset}
+        return _Reading(replace(composed, derived_missing=frozenset(gaps)), tuple(unset))
+
+
+def _findings(subject: Subject, rules: Iterable[Rule]) -> list[Finding]:
     findings: list[Finding] = []
-    taken: set[str] = set()
-    for rule in RULES:
-        if rule.id in silence:
-            continue
+    taken: set[tuple[str, str]] = set()
+    explained: set[str] = set()
+    for rule in rules:
         for hit in rule.check(subject):
             # A value with something wrong is reported once, by the first rule that speaks of it.
-            if hit.path in taken:
+            if (hit.path, hit.cause) in taken or hit.path in explained:
                 continue
-            taken.add(hit.path)
-            findings.append(
-                Finding(
-                    rule=rule.id,
-                    severity=hit.severity or rule.severity,
-                    path=hit.path,
-                    message=redact.redact(hit.message),
-                    fix=redact.redact(hit.fix or rule.fix),
-                    line=document.line_of(hit.path),
-                )
-            )
-    ids = [rule.id for rule in RULES]
-    findings += [_unknown_silence(document, name) for name in silence if name not in ids]
-    findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.line))
-    silenced = [name for name in silence if name in ids]
-    return Report(findings, len(RULES) - len(silenced), [], silenced, composed)
+            taken.add((hit.path, hit.cause))
+            if hit.explains:
+                explained.add(hit.explains)
+            findings.append(_finding(subject.document, rule, hit))
+    return findings
+
+
+def _finding(document: ConfigDocument, rule: Rule, hit: Hit) -> Finding:
+    return Finding(
+        rule=rule.id,
+        severity=hit.severity or rule.severity,
+        path=hit.path,
+        message=redact.redact(hit.message),
+        fix=redact.redact(hit.fix or rule.fix),
+        line=_line(document, hit.path),
+    )
+
+
+def _line(document: ConfigDocument, dotted: str) -> int:
+    try:
+        return document.line_of(dotted)
+    except BadInput:  # a key with quotes or brackets in it
+        return 1
+
+
+def _skipped(subject: Subject, rules: Sequence[Rule]) -> list[str]:
+    """One line for each reason, with the rules that could not be decided for it, or not in full."""
+    by_reason: dict[str, list[str]] = {}
+    for rule in rules:
+        for need in rule.needs:
+            reason = _unmet(subject, need)
+            if reason:
+                by_reason.setdefault(reason, []).append(rule.id)
+    return [f"{', '.join(dict.fromkeys(ids))}: {reason}" for reason, ids in by_reason.items()]
+
+
+def _unmet(subject: Subject, need: Need) -> str:
+    if need == "cluster":
+        host = str(subject.at("execution", "hostname") or "")[:80]
+        on_cluster = subject.composed.executor in ("slurm", "lepton")
+        return f"only the cluster {host} can tell, and nothing is recorded of it" if on_cluster else ""
+    model = subject.model
+    if model is None:
+        return "the config names no checkpoint; edit_config(model=…) declares the one behind an endpoint"
+    if model.inspection is not None or model.error or model.megatron_parent:
+        return ""
+    return f"{model.name[:120]} is not on this machine, and nothing is recorded of it"
 
 
 def _silenced(document: ConfigDocument) -> list[str]:
@@ -89,6 +239,23 @@ def _unknown_silence(document: ConfigDocument, name: str) -> Finding:
         fix="remove it, or correct the id",
         line=document.line_of("quantgate.silence"),
     )
+
+
+def _unset(document: ConfigDocument, at: str, name: str) -> Finding:
+    return Finding(
+        rule="C11",
+        severity="error",
+        path=at,
+        message=f"{at} takes the variable {name}, which is not set: NEL cannot compose the config",
+        fix=f"set {name} in the server's environment, or write the value out",
+        line=_line(document, at),
+    )
+
+
+def _explained(findings: Iterable[Finding], error: ConfigError) -> bool:
+    """Whether a rule already says why the config does not compose."""
+    rules = {finding.rule for finding in findings}
+    return bool(rules & composition.BREAKS_COMPOSITION) or ("P05" in rules and "Cannot merge" in error.what)
 
 
 def _does_not_compose(error: ConfigError) -> Finding:

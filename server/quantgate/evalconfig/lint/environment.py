@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator
 from ... import credentials, redact, workspace
 from .. import paths
 from ..paths import Segment
-from .rule import Hit, Rule, Subject
+from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
 _OC_ENV = re.compile(r"\$\{oc\.(?:env|decode):\s*([A-Za-z_][A-Za-z0-9_]*)")
+_MEANT = re.compile(r"\s*(host|lit|runtime)\s*[:=]", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIXES = ("host:", "lit:", "runtime:")
 TRUST_PRE_CMD = "NEMO_EVALUATOR_TRUST_PRE_CMD"
 
 
-def _groups(subject: Subject) -> Iterator[tuple[Segment, ...]]:
+def groups(subject: Subject) -> Iterator[tuple[Segment, ...]]:
     """The places of `env_vars` that NEL reads, outermost first."""
     yield ("env_vars",)
     yield ("export", "env_vars")
@@ -32,9 +33,9 @@ def _groups(subject: Subject) -> Iterator[tuple[Segment, ...]]:
         yield ("auxiliary_deployments", str(name), "env_vars")
 
 
-def _variables(subject: Subject) -> Iterator[tuple[str, str, str]]:
+def variables_of(subject: Subject) -> Iterator[tuple[str, str, str]]:
     """Path, name and value of each declared variable."""
-    for place in _groups(subject):
+    for place in groups(subject):
         group = subject.at(*place)
         for name, value in group.items() if isinstance(group, dict) else ():
             yield paths.join((*place, str(name))), str(name), str(value)
@@ -43,7 +44,7 @@ def _variables(subject: Subject) -> Iterator[tuple[str, str, str]]:
 def secret_by_resolver(subject: Subject) -> Iterable[Hit]:
     """`${oc.env:...}` in an env_vars value, or of a secret anywhere: it writes the value into the resolved config."""
     yield from _resolved_elsewhere(subject)
-    for place in (*_groups(subject), ("deployment", "env_vars")):
+    for place in (*groups(subject), ("deployment", "env_vars")):
         group = paths.dig(subject.written, *place)
         for name, value in group.items() if isinstance(group, dict) else ():
             if isinstance(value, str) and ("${oc.env:" in value or "${oc.decode:" in value):
@@ -80,13 +81,16 @@ def _texts(value: object, path: tuple[Segment, ...]) -> Iterator[tuple[tuple[Seg
 
 def no_prefix(subject: Subject) -> Iterable[Hit]:
     """A value without `host:`, `lit:` or `runtime:`; NEL's own message would print it."""
-    for path, name, value in _variables(subject):
+    for path, name, value in variables_of(subject):
         if value.startswith(PREFIXES) or value == "???" or path in subject.composed.derived_missing:
             continue
         if redact.is_secret_name(name):
             fix = f"write host:{name} and keep the value in `.env` or the environment; a key that stood here is compromised"
         else:
             fix = f"write host:{name} to take it from the environment, or lit: before a constant"
+        meant = _MEANT.match(value)
+        if meant:
+            fix = f"the prefix is {meant[1].lower()}: in small letters, directly before the name or value"
         yield Hit(path, f"{path} has none of the prefixes host:, lit:, runtime: (its value is not shown)", fix)
 
 
@@ -99,6 +103,11 @@ def unset_variable(subject: Subject) -> Iterable[Hit]:
         if found.set:
             continue
         place = wanted[found.name]
+        if _VARIABLE.fullmatch(found.name.strip()) and found.name != found.name.strip():
+            yield Hit(
+                place, f"{place} has a space between host: and the variable's name", f"write host:{found.name.strip()}"
+            )
+            continue
         if redact.redact(found.name) != found.name or not _VARIABLE.fullmatch(found.name):
             yield Hit(
                 place,
@@ -117,10 +126,11 @@ def unset_variable(subject: Subject) -> Iterable[Hit]:
 def _host_variables(subject: Subject) -> Iterator[tuple[str, str]]:
     declared: set[str] = set()
     overridden = _overridden(subject)
-    for path, name, value in _variables(subject):
-        declared.add(name)
-        if value.startswith("host:") and path not in overridden:
-            yield path, value.removeprefix("host:").strip()
+    for path, name, value in variables_of(subject):
+        if not path.startswith("deployment."):
+            declared.add(name)
+        if value.startswith("host:") and value != "host:" and path not in overridden:
+            yield path, value.removeprefix("host:")
     key_name = subject.at("target", "api_endpoint", "api_key_name")
     # NEL takes the key variable from the submitting shell unless env_vars declares it.
     if isinstance(key_name, str) and key_name not in declared and not _is_gap(key_name):
@@ -129,7 +139,7 @@ def _host_variables(subject: Subject) -> Iterator[tuple[str, str]]:
 
 def _overridden(subject: Subject) -> set[str]:
     """Paths of evaluation variables that every task declares itself: their `host:` is never asked for."""
-    own = [set((task.raw.get("env_vars") or {}).keys()) for task in subject.tasks]
+    own = [set(map(str, as_mapping(task.raw.get("env_vars")))) for task in subject.tasks]
     shared = set.intersection(*own) if own else set()
     return {paths.join(("evaluation", "env_vars", name)) for name in shared}
 
@@ -150,11 +160,15 @@ def untrusted_command(subject: Subject) -> Iterable[Hit]:
     """pre_cmd and post_cmd, which NEL runs only with the trust variable."""
     if os.environ.get(TRUST_PRE_CMD) == "1":
         return
-    places: list[tuple[Segment, ...]] = [("evaluation",), ("deployment",)]
+    places: list[tuple[Segment, ...]] = [("evaluation",)]
+    if subject.composed.executor not in ("local", "process"):  # those never run it
+        places.append(("deployment",))
+        auxiliaries = subject.at("auxiliary_deployments")
+        places += [("auxiliary_deployments", str(name)) for name in as_mapping(auxiliaries)]
     places += [("evaluation", "tasks", task.index) for task in subject.tasks]
     for place in places:
         for key in ("pre_cmd", "post_cmd"):
-            if subject.at(*place, key) and not (place == ("deployment",) and key == "post_cmd"):
+            if subject.at(*place, key) and (key == "pre_cmd" or place[0] == "evaluation"):
                 path = paths.join((*place, key))
                 yield Hit(
                     path, f"{path} is refused at submission unless {TRUST_PRE_CMD}=1 is set in the server's environment"

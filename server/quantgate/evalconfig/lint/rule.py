@@ -10,11 +10,17 @@ from typing import Any, Literal
 from ...benchmarks import catalogue
 from ...errors import BadInput
 from .. import paths
-from ..compose import Composed, ConfiguredTask
+from ..compose import MISSING, Composed, ConfiguredTask, merged
 from ..document import ConfigDocument
 from ..paths import Segment
+from .served_model import ServedModel, served_model
 
 Severity = Literal["error", "warning", "note"]
+Need = Literal["checkpoint", "cluster"]
+"""What a rule must see beside the file and the environment to be decided in full."""
+
+
+EVALUATOR = "nemo_evaluator_config"
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,64 @@ class Subject:
                 continue
         return found
 
+    @cached_property
+    def unfinished(self) -> bool:
+        """Whether the config still has gaps (`???`): what a template only leaves out is not yet an error."""
+        return any(
+            value == MISSING and paths.join(at) not in self.composed.derived_missing
+            for at, value in paths.walk(self.config)
+        )
+
+    @cached_property
+    def evaluators(self) -> dict[int, dict[str, Any]]:
+        """By task, its `nemo_evaluator_config` over the evaluation's own, merged as NEL does."""
+        shared = as_mapping(self.at("evaluation", EVALUATOR))
+        return {task.index: merged(shared, as_mapping(task.raw.get(EVALUATOR))) for task in self.tasks}
+
+    def given(self, task: ConfiguredTask, *tail: Segment) -> tuple[str, Any]:
+        """What the config says for a task under `nemo_evaluator_config`, and the path that says it.
+
+        The task's own value wins over the evaluation's; ("", None) when neither gives one.
+        """
+        for place in (("evaluation", "tasks", task.index), ("evaluation",)):
+            value = self.at(*place, EVALUATOR, *tail)
+            if value is not None and value != MISSING:
+                return paths.join((*place, EVALUATOR, *tail)), value
+        return "", None
+
+    def param(self, task: ConfiguredTask, *keys: str) -> Any:
+        """A task's parameter as the container will have it: the config's, else the catalogue's default."""
+        _, value = self.given(task, "config", "params", *keys)
+        if value is not None:
+            return value
+        entry = self.catalogue_tasks.get(task.index)
+        return paths.dig(entry.params, *keys) if entry else None
+
+    def harness(self, task: ConfiguredTask) -> str:
+        """The harness of a task: the catalogue's, else what its name says; empty when it says none."""
+        entry = self.catalogue_tasks.get(task.index)
+        return entry.harness if entry else task.name.partition(".")[0] if "." in task.name else ""
+
+    @cached_property
+    def model(self) -> ServedModel | None:
+        """The model that the config names, read once; None when it names none."""
+        return served_model(self.config, elsewhere=self.composed.executor == "slurm")
+
 
 @dataclass(frozen=True)
 class Hit:
-    """One place that breaks a rule; empty fields are taken from the rule."""
+    """One place that breaks a rule; empty fields are taken from the rule.
+
+    One place is reported once, by the first rule that speaks of it, unless a `cause` sets its hits apart. What `explains`
+    names is a consequence of this hit: later hits at that place are left out.
+    """
 
     path: str
     message: str
     fix: str = ""
     severity: Severity | None = None
+    cause: str = ""
+    explains: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +130,8 @@ class Rule:
         fix: The general remedy.
         source: Where it is known from.
         check: Finds the places.
+        needs: What it must see beside the file and the environment; without it, it is reported as skipped.
+        of_text: It reads the file as written, and is applied to one that does not compose, too.
     """
 
     id: str
@@ -83,6 +140,8 @@ class Rule:
     fix: str
     source: str
     check: Callable[[Subject], Iterable[Hit]]
+    needs: tuple[Need, ...] = ()
+    of_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +163,7 @@ class Report:
     Attributes:
         findings: Errors first, then warnings and notes, each in the order of the file.
         rules_checked: How many rules were applied.
-        skipped: Rules that could not be decided, with the reason.
+        skipped: Rules that could not be decided, or not in full: one line for each reason.
         silenced: Rules that the config silences.
         composed: What NEL would run; None when the config does not compose.
     """
@@ -121,13 +180,18 @@ class Report:
         return not any(finding.severity == "error" for finding in self.findings)
 
 
+def as_mapping(value: Any) -> dict[str, Any]:
+    """The value when it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def params_places(subject: Subject, *tail: Segment) -> list[tuple[str, Any]]:
     """Each place where `nemo_evaluator_config...` holds a value at `tail`: the evaluation's own, then each task's."""
     places: list[tuple[Segment, ...]] = [("evaluation",)]
     places += [("evaluation", "tasks", task.index) for task in subject.tasks]
     found = []
     for place in places:
-        segments = (*place, "nemo_evaluator_config", *tail)
+        segments = (*place, EVALUATOR, *tail)
         value = subject.at(*segments)
         if value is not None:
             found.append((paths.join(segments), value))

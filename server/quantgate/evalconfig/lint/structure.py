@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from .. import missing, paths
-from ..keys import deployment_keys, execution_keys, known
-from ..paths import Segment
-from .rule import Hit, Rule, Subject, params_places
+from ..compose import MISSING
+from ..keys import known, other_places
+from .rule import Hit, Rule, Subject, as_mapping, params_places
 
 FACTS = "NeMo Evaluator Launcher 0.2.6"
 
@@ -16,85 +17,60 @@ FACTS = "NeMo Evaluator Launcher 0.2.6"
 def unknown_section(subject: Subject) -> Iterable[Hit]:
     """Top-level keys that NEL ignores; one that an interpolation refers to is the user's own variable."""
     table = known()
-    for key in map(str, subject.written):
+    for key in map(str, subject.config):
         if key in table.sections or key == "tasks" or key.startswith(("x-", "_")):
             continue
-        if f"${{{key}" in subject.document.text:
+        if refers_to(subject, key):
             continue
-        belongs = table.misplaced.get(key, "")
+        belongs = table.misplaced.get(key, "") or other_places(key)
         near = difflib.get_close_matches(key, table.sections, n=1, cutoff=0.7)
-        if not belongs and near:
-            belongs = near[0]
         fix = f"move it to `{belongs}`" if belongs else "remove it, or move it into the section it belongs to"
+        if near and not belongs:
+            fix = f"did you mean `{near[0]}`?"
         yield Hit(paths.join([key]), f"NEL has no top-level section {key!r} and ignores it", fix)
-    own = subject.written.get("quantgate")
-    for key in map(str, own) if isinstance(own, dict) else ():
+    for key in map(str, as_mapping(subject.config.get("quantgate"))):
         if key not in table.quantgate:
             message = f"The `quantgate` section has no key {key!r}"
             yield Hit(paths.join(["quantgate", key]), message, "its keys are " + ", ".join(table.quantgate))
 
 
-def unknown_key(subject: Subject) -> Iterable[Hit]:
-    """Keys under `execution` and `deployment` that no executor reads; NEL would use its defaults without a word."""
-    group = _deployment_group(subject)
-    for section, names in (
-        ("execution", execution_keys(subject.composed.executor)),
-        ("deployment", deployment_keys(group)),
-    ):
-        written = subject.written.get(section)
-        for key in map(str, written) if isinstance(written, dict) else ():
-            if key in names or f"${{{section}.{key}" in subject.document.text or key == "multiple_instances":
-                continue
-            near = difflib.get_close_matches(key, sorted(names), n=1, cutoff=0.75)
-            message = f"NEL ignores {section}.{key}: no part of it reads such a key"
-            hint = f"did you mean `{near[0]}`?" if near else f"remove it; known keys: {', '.join(sorted(names))}"
-            # An unknown key near a known one is a misspelling; another one may be read by a custom image or script.
-            yield Hit(f"{section}.{key}", message, hint, None if near else "warning")
-    yield from _unknown_in_closed_places(subject)
-
-
-def _unknown_in_closed_places(subject: Subject) -> Iterable[Hit]:
-    table = known()
-    for place, names in table.closed.items():
-        for path in _expanded(subject, place):
-            written = paths.dig(subject.written, *path)
-            for key in map(str, written) if isinstance(written, dict) else ():
-                if key in names or key in table.elsewhere:
-                    continue
-                near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-                where = paths.join([*path, key])
-                hint = f"did you mean `{near[0]}`?" if near else f"remove it; known keys: {', '.join(names)}"
-                yield Hit(where, f"There is no key {where}", hint)
-
-
-def _expanded(subject: Subject, place: str) -> list[tuple[Segment, ...]]:
-    head, star, tail = place.partition(".*")
-    if not star:
-        return [tuple(place.split("."))]
-    rest = tuple(tail.strip(".").split(".")) if tail else ()
-    return [(*head.split("."), task.index, *rest) for task in subject.tasks]
-
-
-def _deployment_group(subject: Subject) -> str:
-    defaults = subject.written.get("defaults")
-    for entry in defaults if isinstance(defaults, list) else []:
-        if isinstance(entry, dict) and isinstance(entry.get("deployment"), str):
-            return str(entry["deployment"])
-    return subject.composed.deployment
+def refers_to(subject: Subject, dotted: str) -> bool:
+    """Whether an interpolation in the file takes its value from this key: then it is the user's own."""
+    return (
+        re.search(r"\$\{[^{}\n]{0,80}(?<![\w.])" + re.escape(dotted) + r"(?![\w\-])", subject.document.text) is not None
+    )
 
 
 def missing_value(subject: Subject) -> Iterable[Hit]:
     """Every `???` that is left, with its meaning."""
+    for at, written in paths.walk(subject.written):
+        value = paths.dig(subject.config, *at)
+        if written == MISSING and value not in (None, MISSING):
+            path = paths.join(at)
+            message = f"{path} is left open, and NEL silently takes its default {str(value)[:60]!r}"
+            yield Hit(path, message, f"edit_config(set=['{path}=…'])")
     for gap in missing.missing_values(subject.config):
         if not gap.placeholder and gap.path not in subject.composed.derived_missing:
             yield Hit(gap.path, f"{gap.path} is not given: {gap.meaning}", _who(gap))
 
 
 def placeholder(subject: Subject) -> Iterable[Hit]:
-    """Every `<UPPER_CASE>` or CHANGEME that is left in a value."""
+    """Every `<UPPER_CASE>` or CHANGEME that is left in a value, and other words that stand for a value to come."""
     for gap in missing.missing_values(subject.config):
         if gap.placeholder and gap.path not in subject.composed.derived_missing:
             yield Hit(gap.path, f"{gap.path} still has the placeholder {gap.placeholder}: {gap.meaning}", _who(gap))
+    for at, text in paths.walk(subject.config):
+        if not isinstance(text, str) or _TEXT_KEYS.intersection(map(str, at)):
+            continue
+        left = _LEFT_TEXT.fullmatch(text) if at[0] in _PLAIN_SECTIONS else None
+        if left:
+            path = paths.join(at)
+            yield Hit(path, f"{path} still has the placeholder {left[0][:60]}", f"edit_config(set=['{path}=…'])")
+
+
+_TEXT_KEYS = frozenset({"custom_system_prompt", "system_prompt", "system_message", "stop", "description", "tags"})
+_PLAIN_SECTIONS = frozenset({"execution", "deployment", "target", "export", "env_vars"})
+_LEFT_TEXT = re.compile(r"<[^<>\n]{2,60}>|\.\.\.|x{3,}|XXX+")
 
 
 def _who(gap: missing.Missing) -> str:
@@ -143,6 +119,11 @@ def endpoint_beside_deployment(subject: Subject) -> Iterable[Hit]:
     """A target URL or model id although the config deploys the model itself."""
     if subject.composed.deployment == "none":
         return
+    for place, value in params_places(subject, "target", "api_endpoint", "url"):
+        own = isinstance(value, str) and re.match(r"https?://(?:127\.0\.0\.1|localhost)\b", value)
+        if not own and value != "???":
+            message = f"{place} sends the requests elsewhere, and the deployed model is not the one evaluated"
+            yield Hit(place, message, f"edit_config(unset=['{place}']), or use `deployment: none`")
     for key in ("url", "model_id"):
         endpoint = subject.at("target", "api_endpoint")
         if isinstance(endpoint, dict) and key in endpoint:
@@ -182,7 +163,6 @@ RULES = (
         FACTS,
         execution_env_vars,
     ),
-    Rule("C02", "error", "Unknown key", "correct the key", FACTS, unknown_key),
     Rule("C03", "error", "Missing value (???)", "give the value", FACTS, missing_value),
     Rule(
         "C07",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import json
+import os
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from ...benchmarks import catalogue
-from .rule import Hit, Rule, Subject, params_places
+from .rule import Hit, Rule, Severity, Subject, as_mapping, params_places
 from .structure import FACTS
 
 
@@ -39,12 +43,33 @@ def unknown_task(subject: Subject) -> Iterable[Hit]:
                 f"The task name {task.name[:80]!r} has more than one dot",
                 "write it as harness.task" + _nearest(task.name),
             )
-        elif not task.raw.get("container"):
+        elif not task.raw.get("container") and not may_be_unlisted(task.name):
             yield Hit(
                 path,
                 f"There is no task {task.name[:80]!r} in the launcher's catalogue",
                 "call list_tasks" + _nearest(task.name),
             )
+
+
+def may_be_unlisted(name: str) -> bool:
+    """Whether NEL would try the name in the container of its harness: no task of the catalogue is that near."""
+    harness, dot, bare = name.partition(".")
+    known = [task.name for task in catalogue.load_catalogue().tasks.values() if task.harness == harness]
+    if not dot or not known or not re.fullmatch(r"[\w.+\-]+", bare):
+        return False
+    trusted = os.environ.get("NEMO_EVALUATOR_TRUST_UNLISTED_TASKS") == "1"
+    return trusted or not difflib.get_close_matches(bare.lower(), [other.lower() for other in known], n=1, cutoff=0.8)
+
+
+def same_task_twice(subject: Subject) -> Iterable[Hit]:
+    """Two tasks that are equal in everything: the second measures the same again."""
+    seen: dict[str, int] = {}
+    for task in subject.tasks:
+        text = json.dumps(task.raw, sort_keys=True, default=str)
+        first = seen.setdefault(text, task.index)
+        if first != task.index and task.name not in ("", "???"):
+            message = f"Task {task.index} repeats task {first} ({task.name[:60]}) with the same settings"
+            yield Hit(f"evaluation.tasks[{task.index}].name", message, cause="P12")
 
 
 def _nearest(name: str) -> str:
@@ -55,7 +80,9 @@ def _nearest(name: str) -> str:
 def limit_in_config(subject: Subject) -> Iterable[Hit]:
     """limit_samples in the file: every run of it would be partial."""
     for path, value in params_places(subject, "config", "params", "limit_samples"):
-        yield Hit(path, f"limit_samples {value} in the config makes every score partial")
+        # NEL's own template for long context has one.
+        severity: Severity | None = "note" if subject.unfinished else None
+        yield Hit(path, f"limit_samples {value} in the config makes every score partial", severity=severity)
 
 
 def log_probability(subject: Subject) -> Iterable[Hit]:
@@ -80,11 +107,13 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
             )
         elif on_chat:
             scored.append(entry.id)
-        elif not (task.params.get("extra") or {}).get("tokenizer") and not entry.params["extra"]["tokenizer"]:
+        elif not as_mapping(task.params.get("extra")).get("tokenizer") and not entry.params["extra"]["tokenizer"]:
             untokenized.append(task.index)
     if scored:
         message = f"The URL is a chat endpoint, and these tasks need a completions endpoint: {', '.join(scored[:5])}"
-        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks")
+        # NEL's template for an endpoint has the chat URL, also for base models.
+        severity: Severity | None = "warning" if subject.unfinished else None
+        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks", severity)
     if untokenized:
         names = ", ".join(subject.catalogue_tasks[index].id for index in untokenized[:5])
         message = f"No tokenizer is given for {names}: log-probabilities need the evaluated model's own"
@@ -103,6 +132,14 @@ RULES = (
         "remove it; pass samples to canary, or max_samples to run",
         "quantgate: a subset is asked for at the launch and recorded",
         limit_in_config,
+    ),
+    Rule(
+        "P12",
+        "warning",
+        "Same task twice",
+        "remove one; repeats are an option of the harness",
+        "NeMo Evaluator Launcher 0.2.6 common/helpers.py (get_unique_task_name)",
+        same_task_twice,
     ),
     Rule(
         "T34",

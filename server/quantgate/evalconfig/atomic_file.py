@@ -1,0 +1,156 @@
+"""Replaces a file in one step: whoever reads it, or finds it after a crash, has the old content or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import StorageError
+
+_SUFFIX = ".quantgate-edit"
+_LEFT_BEHIND_SECONDS = 600
+"""Age at which a temporary file cannot be one that is being written."""
+_LOCK_SECONDS = 5.0
+
+
+def replace(path: Path, content: bytes, *, expected: bytes | None) -> None:
+    """Write a file in one step; a link stays a link, and mode and owner stay as they are.
+
+    Args:
+        path: The file, or a link to it.
+        content: All of its new content.
+        expected: What the file must still hold; None when it need not exist.
+
+    Raises:
+        StorageError: It cannot be written, it is read-only, or it holds something else by now.
+    """
+    target = path.resolve()
+    _refuse_read_only(target)
+    with _locked(target):
+        if expected is not None and not _holds(target, expected):
+            raise StorageError(
+                "The config changed on disk after it was read, so it was not overwritten",
+                where=str(path),
+                fix="repeat the edit on the file as it is now",
+            )
+        _write(target, content)
+
+
+def _refuse_read_only(target: Path) -> None:
+    """A rename would replace a file that its owner protected: the mode of a file does not stop it."""
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write the config: {error.strerror}; it was not changed", where=str(target), fix="check the modes"
+        ) from None
+    if not mode & 0o222 or not os.access(target, os.W_OK):
+        raise StorageError(
+            "The config is read-only, so it was not changed",
+            where=str(target),
+            fix=f"chmod u+w {target}, or edit a copy",
+        )
+
+
+def _holds(target: Path, expected: bytes) -> bool:
+    try:
+        with target.open("rb") as file:
+            return file.read(len(expected) + 1) == expected
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the file's lock, so that of two edits at once the second sees what the first wrote.
+
+    Where there are no locks (Windows, some network file systems) the comparison alone must do.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(target.open("rb"))
+        except OSError:
+            yield
+            return
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StorageError(
+                        "Another edit holds the config", where=str(target), fix="repeat the edit in a moment"
+                    ) from None
+                time.sleep(0.02)
+            except OSError:
+                break
+        yield
+
+
+def _write(target: Path, content: bytes) -> None:
+    temporary = ""
+    try:
+        _sweep(target)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=_SUFFIX)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            _take_over(target, file.fileno())
+            os.fsync(file.fileno())
+        os.replace(temporary, target)  # noqa: PTH105
+        temporary = ""
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write the config: {error.strerror or type(error).__name__}; the file is as it was",
+            where=str(target),
+            fix="check the free space and the directory's mode",
+        ) from None
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the rename last through a loss of power, where the file system can; the file is the new one already."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _take_over(target: Path, handle: int) -> None:
+    """Give the new file the old one's mode and, where that is allowed, its owner."""
+    if not target.exists():
+        os.fchmod(handle, 0o644)
+        return
+    old, new = target.stat(), os.fstat(handle)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.fchown(handle, old.st_uid, old.st_gid)
+    os.fchmod(handle, stat.S_IMODE(old.st_mode))
+
+
+def _sweep(target: Path) -> None:
+    """Remove what an edit that was killed left beside the file."""
+    now = time.time()
+    for left in target.parent.glob(f".{glob.escape(target.name[:100])}.*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if now - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                left.unlink()

@@ -1,0 +1,181 @@
+"""Rules about judges and user simulators: the other models that some benchmarks ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ... import redact
+from ...benchmarks.catalogue import CatalogueTask
+from ..compose import ConfiguredTask
+from .endpoints import split
+from .rule import Hit, Rule, Severity, Subject, as_mapping
+from .structure import FACTS
+
+COMMANDS = "NeMo Evaluator Launcher 0.2.6 resources/all_tasks_irs.yaml (commands and defaults of the tasks)"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CHAT = "/chat/completions"
+_FULL_PATH = ("tau2_bench", "AA-LCR")
+_BASE = ("nemo_skills", "simple_evals")
+"""Harnesses by what their judge's URL must be: the full path of the chat endpoint, or the base that ends in /v1."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A judge (or user simulator) that a task asks.
+
+    Attributes:
+        who: "judge" or "user".
+        given: What the config says of it, and `path`, where.
+        settings: The catalogue's defaults with it on top.
+    """
+
+    task: ConfiguredTask
+    entry: CatalogueTask
+    who: str
+    path: str
+    given: dict[str, Any]
+    settings: dict[str, Any]
+
+    @property
+    def at(self) -> str:
+        """Where to point when a key of it is not in the file."""
+        return self.path or f"evaluation.tasks[{self.task.index}].name"
+
+    @property
+    def used(self) -> bool:
+        """Whether the harness will ask it."""
+        if self.who == "judge" and self.entry.harness == "tau2_bench":
+            return self.settings.get("enabled") is True
+        if self.entry.harness == "nemo_skills" and not as_mapping(self.entry.params.get("extra")).get("judge_support"):
+            return False
+        return bool(self.settings.get("url")) or self.who == "user"
+
+
+def _asked(subject: Subject) -> Iterator[Asked]:
+    for index, entry in subject.catalogue_tasks.items():
+        task = subject.tasks[index]
+        defaults = as_mapping(entry.params.get("extra"))
+        for who in ("judge", "user"):
+            if isinstance(defaults.get(who), dict):
+                given = as_mapping(
+                    as_mapping(as_mapping(subject.evaluators[index].get("config")).get("params")).get("extra")
+                )
+                own = {key: value for key, value in as_mapping(given.get(who)).items() if value is not None}
+                path, _ = subject.given(task, "config", "params", "extra", who)
+                yield Asked(task, entry, who, path, own, {**defaults[who], **own})
+
+
+def no_judge_url(subject: Subject) -> Iterable[Hit]:
+    """A task that is judged, with the harness's built-in judge, which answers 401."""
+    for judge in _asked(subject):
+        wants = judge.entry.harness == "simple_evals" and judge.entry.params["extra"]["judge"].get("api_key")
+        if judge.who != "judge" or not wants or judge.settings.get("url"):
+            continue
+        # The answers of the other tasks are also compared without a judge.
+        severity: Severity | None = None if judge.entry.name == "AIME_2025_aa_v2" else "warning"
+        message = f"{judge.entry.id} has no judge of its own: the built-in one answers 401 while the model answers 200"
+        yield Hit(judge.at, message, severity=severity, cause="T02")
+
+
+def judge_key(subject: Subject) -> Iterable[Hit]:
+    """A judge's api_key that is a value, or a variable that the task does not have."""
+    for judge in _asked(subject):
+        name = judge.settings.get("api_key")
+        if not judge.used or name == "???" or (isinstance(name, str) and name.startswith("<")):
+            continue
+        where = f"{judge.path}.api_key" if "api_key" in judge.given else judge.at
+        if not name:
+            if judge.entry.harness == "nemo_skills":
+                message = f"The {judge.who} of {judge.entry.id} has no api_key: the client has none to send"
+                yield Hit(where, message, "name a variable and declare it under env_vars", "warning", cause="T03")
+        elif not isinstance(name, str) or not _VARIABLE.fullmatch(name) or redact.redact(name) != name:
+            message = f"{where} must be the name of a variable, not a value and not a reference (it is not shown)"
+            yield Hit(where, message)
+        elif name not in _declared(subject, judge.task):
+            message = f"The {judge.who} of {judge.entry.id} takes its key from {name}, which the task does not have: it answers 401"
+            fix = f"edit_config(set=['evaluation.tasks[{judge.task.index}].env_vars.{name}=host:{name}'])"
+            yield Hit(where, message, fix, cause="" if "api_key" in judge.given else f"T03.{judge.who}")
+
+
+def _declared(subject: Subject, task: ConfiguredTask) -> set[str]:
+    places = (subject.at("env_vars"), subject.at("evaluation", "env_vars"), task.raw.get("env_vars"))
+    names = {str(name) for place in places for name in as_mapping(place)}
+    own = subject.at("target", "api_endpoint", "api_key_name")
+    return names | ({own} if isinstance(own, str) else set())
+
+
+def judge_url(subject: Subject) -> Iterable[Hit]:
+    """A judge's URL in the shape of another harness."""
+    for judge in _asked(subject):
+        url = judge.given.get("url")
+        if not isinstance(url, str) or split(url) is None:
+            continue
+        at = urlsplit(url).path.rstrip("/")
+        where, harness = f"{judge.path}.url", judge.entry.harness
+        if harness in _FULL_PATH and not at.endswith(_CHAT):
+            message = f"{where} is {url[:100]!r}, and {harness} wants the full path of the chat endpoint"
+            yield Hit(where, message, f"end it in /v1{_CHAT}")
+        elif harness in _BASE and at.endswith(("/completions", "/chat")):
+            message = f"{where} is {url[:100]!r}, and {harness} adds {_CHAT} to it"
+            yield Hit(where, message, "end it in /v1")
+        elif harness in _BASE and not at:
+            yield Hit(
+                where, f"{where} is {url[:100]!r}, and {harness} wants the base that ends in /v1", "end it in /v1"
+            )
+
+
+def judge_model(subject: Subject) -> Iterable[Hit]:
+    """A judge with a URL of its own and no model."""
+    for judge in _asked(subject):
+        if judge.given.get("url") and not judge.settings.get("model_id"):
+            message = f"{judge.path} has a url and no model_id: {judge.entry.id} asks for the model None"
+            yield Hit(judge.path, message, f"give {judge.path}.model_id", cause="P28")
+
+
+def judge_off(subject: Subject) -> Iterable[Hit]:
+    """A judge of tau2 that is configured and not enabled."""
+    for judge in _asked(subject):
+        meant = {"url", "model_id", "api_key"}.intersection(judge.given)
+        if judge.entry.harness == "tau2_bench" and judge.who == "judge" and meant and not judge.used:
+            message = f"{judge.path} is configured, and not enabled: {judge.entry.id} does not ask it"
+            yield Hit(judge.path, message, f"edit_config(set=['{judge.path}.enabled=true'])", cause="T06")
+
+
+def failing_samples(subject: Subject) -> Iterable[Hit]:
+    """tau2 without skip_failed_samples: one failed conversation ends the run."""
+    for index, entry in subject.catalogue_tasks.items():
+        task = subject.tasks[index]
+        if entry.harness == "tau2_bench" and subject.param(task, "extra", "skip_failed_samples") is not True:
+            path = f"evaluation.tasks[{index}]"
+            message = f"{entry.id} ends at its first failed sample"
+            tail = "nemo_evaluator_config.config.params.extra.skip_failed_samples=true"
+            fix = f"edit_config(set=['{path}.{tail}']), and compare the number of scored samples afterwards"
+            yield Hit(f"{path}.name", message, fix, cause="T40")
+
+
+RULES = (
+    Rule(
+        "T02",
+        "error",
+        "Judged task without a judge",
+        "give extra.judge a url (its /v1 base), a model_id and an api_key",
+        COMMANDS,
+        no_judge_url,
+    ),
+    Rule(
+        "T03",
+        "error",
+        "Judge's key that is no variable",
+        "give a variable's name, and declare it as host: under the task's env_vars",
+        COMMANDS,
+        judge_key,
+    ),
+    Rule("T04", "error", "Judge's URL in the wrong shape", "use the shape of the harness", COMMANDS, judge_url),
+    Rule("P28", "error", "Judge without a model", "give its model_id", COMMANDS, judge_model),
+    Rule("T06", "error", "Judge that is not enabled", "enable it, or remove it", COMMANDS, judge_off),
+    Rule("T40", "warning", "tau2 that ends at a failed sample", "set skip_failed_samples", FACTS, failing_samples),
+)

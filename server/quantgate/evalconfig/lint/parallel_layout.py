@@ -1,0 +1,166 @@
+"""Rules about the layout: GPUs that are asked for and used, and requests that are sent and served at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil
+
+from ...checkpoint.model_facts import ModelFacts
+from . import hardware
+from .effective import Serving, inspected, serving
+from .rule import Hit, Rule, Subject
+
+LARGEST_NODE = 16
+"""Beyond it the request for GPUs is itself wrong (rule D24), and nothing follows from it."""
+TP = "--tensor-parallel-size"
+PP = "--pipeline-parallel-size"
+DP = "--data-parallel-size"
+EXPERTS = "--enable-expert-parallel"
+_SEQUENCES = {"vllm": "--max-num-seqs", "sglang": "--max-running-requests"}
+_DP_ATTENTION = "--enable-dp-attention"
+
+
+def _sizes(server: Serving) -> tuple[int, int, int] | None:
+    """TP, PP and DP of the command; None when one of them is not a number here (a shell variable)."""
+    sizes = tuple(server.number(flag, default=1) for flag in (TP, PP, DP))
+    tp, pp, dp = sizes
+    if not tp or not pp or not dp:
+        return None
+    # SGLang's DP attention shares the tensor-parallel GPUs: SGLang 0.5.23 arg_groups/fields/parallel.py.
+    return (tp, pp, 1) if server.has(_DP_ATTENTION) else (tp, pp, dp)
+
+
+def experts(subject: Subject) -> Iterable[Hit]:
+    """Experts that are not spread over the GPUs as whole ones, or a flag for experts that the model does not have."""
+    server, model = serving(subject), inspected(subject)
+    if server is None or model is None or server.framework != "vllm" or not model.facts.layers:
+        return
+    sizes = _sizes(server)
+    asked = server.has(EXPERTS)
+    if asked and not model.facts.moe:
+        message = f"{EXPERTS} is set, and config.json has no experts"
+        yield Hit(server.place(EXPERTS), message, server.drop(EXPERTS), cause="D21")
+    elif model.facts.moe and not asked and sizes is not None and sizes[0] * sizes[2] > 1:
+        message = (
+            f"{model.facts.experts} experts on TP {sizes[0]} x DP {sizes[2]} GPUs without {EXPERTS}: each expert is cut "
+            "into pieces"
+        )
+        yield Hit(server.place(EXPERTS), message, server.add(EXPERTS), cause="D21")
+
+
+def heads(subject: Subject) -> Iterable[Hit]:
+    """A tensor parallelism that the model's heads cannot be divided by."""
+    server, model = serving(subject), inspected(subject)
+    if server is None or model is None or model.record.gguf is not None or server.has(_DP_ATTENTION):
+        return
+    tp = server.number(TP, default=1)
+    why = _indivisible(model.facts, tp) if tp else ""
+    if why:
+        allowed = [str(n) for n in range(1, 17) if not _indivisible(model.facts, n)]
+        yield Hit(
+            server.place(TP),
+            f"Tensor parallelism {tp} {why}: the server refuses it",
+            f"set it to one of {', '.join(allowed)}; read_model_config works out which one fits",
+            cause="D22",
+        )
+
+
+def _indivisible(facts: ModelFacts, tp: int) -> str:
+    if facts.heads and facts.heads % tp:
+        return f"does not divide the {facts.heads} attention heads"
+    if facts.kv_heads and facts.kv_heads % tp and tp % facts.kv_heads:
+        return f"neither divides the {facts.kv_heads} KV heads nor is a multiple of them"
+    if facts.state_heads and facts.state_heads % tp:
+        return f"does not divide the {facts.state_heads} heads of the recurrent layers"
+    return ""
+
+
+def more_than_there_are(subject: Subject) -> Iterable[Hit]:
+    """More GPUs in the command than the job asks for."""
+    server, request = serving(subject), hardware.asked(subject)
+    if server is None or not request.count or request.count > LARGEST_NODE:
+        return
+    sizes = _sizes(server)
+    nodes, instances = (_positive(subject.at("execution", key)) for key in ("num_nodes", "num_instances"))
+    if sizes is None or nodes % instances:
+        return
+    tp, pp, dp = sizes
+    has = request.count * (nodes // instances)
+    if tp * pp * dp > has:
+        flag = max(((tp, TP), (pp, PP), (dp, DP)))[1]
+        one = "node" if nodes // instances == 1 else f"{nodes // instances} nodes"
+        yield Hit(
+            server.place(flag),
+            f"TP {tp} x PP {pp} x DP {dp} = {tp * pp * dp} GPUs, and an instance has {has} ({one} with {request.count})",
+            f"lower them to {has}, or ask for more nodes or GPUs ({request.path})",
+            cause="D23",
+        )
+
+
+def _positive(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
+
+
+def sequences(subject: Subject) -> Iterable[Hit]:
+    """A limit of sequences that does not go with the parallelism of the requests."""
+    server = serving(subject)
+    flag = _SEQUENCES.get(server.framework, "") if server is not None else ""
+    if server is None or not flag:
+        return
+    limit, dp = server.number(flag), server.number(DP, default=1)
+    asked = [n for task in subject.tasks if isinstance(n := subject.param(task, "parallelism"), int) and n > 0]
+    if not limit or not dp or not asked or (flag == "--max-running-requests" and dp > 1):
+        return
+    instances = _positive(subject.at("execution", "num_instances"))
+    wanted = ceil(max(asked) / (dp * instances))
+    if limit == wanted:
+        return
+    text = (
+        f"{flag} {limit}, where {max(asked)} requests at once / ({dp} replicas x {instances} instances) make {wanted}"
+    )
+    waits = f"{max(asked) - limit * dp * instances} requests wait" if limit < wanted else "room that no request uses"
+    yield Hit(
+        server.place(flag),
+        f"{text}: {waits}",
+        f"set {flag} to {wanted}, or the parallelism to {limit * dp * instances}",
+        "warning" if limit < wanted else "note",
+        cause="D37",
+    )
+
+
+RULES = (
+    Rule(
+        "D22",
+        "error",
+        "Tensor parallelism that does not divide the heads",
+        "take a divisor",
+        "vLLM 0.33.0 config/model.py (verify_with_parallel_config), model_executor/models/llama.py",
+        heads,
+        needs=("checkpoint",),
+    ),
+    Rule(
+        "D23",
+        "error",
+        "More GPUs than are asked for",
+        "lower TP, PP or DP, or ask for more",
+        "vLLM 0.33.0 config/parallel.py (world size); NEL 0.2.6 executors/slurm/executor.py",
+        more_than_there_are,
+    ),
+    Rule(
+        "D21",
+        "warning",
+        "Experts and --enable-expert-parallel",
+        "set it for a mixture of experts, and for nothing else",
+        "vLLM 0.33.0 docs/serving/expert_parallel_deployment.md",
+        experts,
+        needs=("checkpoint",),
+    ),
+    Rule(
+        "D37",
+        "warning",
+        "Sequences and parallelism differ",
+        "set the limit to ceil(parallelism / (DP x instances))",
+        "vLLM 0.33.0 config/scheduler.py (max_num_seqs holds for one replica)",
+        sequences,
+    ),
+)

@@ -1,0 +1,70 @@
+"""The model that a config evaluates, read once for all rules that ask about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...checkpoint.inspection import Inspection
+from ...errors import CheckpointError
+from .. import paths
+from .inspection_cache import inspect_cached
+
+_PLACES = (("quantgate", "checkpoint"), ("deployment", "checkpoint_path"), ("deployment", "hf_model_handle"))
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The model that a config names.
+
+    Attributes:
+        name: As the config names it.
+        path: The key that names it.
+        inspection: What it is; None when its files are not on this machine, or broken.
+        error: Why it cannot be read; empty when it is simply not here.
+        megatron_parent: What to say when it is the parent of Megatron iterations.
+    """
+
+    name: str
+    path: str
+    inspection: Inspection | None = None
+    error: str = ""
+    megatron_parent: str = ""
+
+
+def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel | None:
+    """The model of a composed config; None when it names none. The hub is not asked, only this machine.
+
+    Args:
+        config: The composed config.
+        elsewhere: The job runs on another machine: a path that is not here may well be there.
+    """
+    for place in _PLACES:
+        name = paths.dig(config, *place)
+        if isinstance(name, str) and name.strip() and name != "???":
+            return _read(name, paths.join(place), elsewhere=elsewhere)
+    return None
+
+
+def _read(name: str, path: str, *, elsewhere: bool) -> ServedModel:
+    here = _is_here(name)
+    if not here and (elsewhere or path.endswith("hf_model_handle")):
+        try:
+            return ServedModel(name, path, inspect_cached(name))
+        except CheckpointError:
+            return ServedModel(name, path)
+    try:
+        return ServedModel(name, path, inspect_cached(name))
+    except CheckpointError as error:
+        if "Megatron" in error.what and "parent" in error.what:
+            return ServedModel(name, path, megatron_parent=f"{error.what}; {error.fix}")
+        return ServedModel(name, path, error=error.what if here else "")
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
