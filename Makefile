@@ -24,6 +24,7 @@ docs: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/server_start.py
 	$(BIN)/python benchmarks/detect_quantization.py
+	$(BIN)/python benchmarks/check_config.py
 
 clean:
 	rm -rf $(VENV) dist build demo-output

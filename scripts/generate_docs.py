@@ -15,6 +15,8 @@ from quantgate.benchmarks.env_example import write_env_example
 from quantgate.checkpoint.card.topics import topics_markdown
 from quantgate.checkpoint.recognised import recognised_markdown
 from quantgate.checkpoint.recommend_tables import benchmark_tables_markdown
+from quantgate.evalconfig.lint.rules_table import rules_markdown
+from quantgate.launcher.adapter_fields import interceptors_markdown
 from quantgate.tools import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +36,8 @@ BLOCKS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "formats", recognised_markdown),
     ("references/quantization-benchmarks.md", "benchmarks", benchmark_tables_markdown),
     ("references/model-card-research.md", "topics", topics_markdown),
+    ("references/interceptors.md", "fields", interceptors_markdown),
+    ("docs/rules.md", "rules", rules_markdown),
 )
 
 

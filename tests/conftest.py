@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,4 +19,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("NEMO_EVALUATOR_EXEC_DB_FILE", str(home / "exec-db" / "exec.v1.jsonl"))
     for name in ("MODELOPT_WORKSPACE_ROOT", "NEMO_EVALUATOR_TELEMETRY_LEVEL", "NEMO_EVALUATOR_TRUST_PRE_CMD"):
         monkeypatch.delenv(name, raising=False)
+    # A server that closed in this process, in an earlier test, must not end the children of this one.
+    monkeypatch.setattr("quantgate.children._closing", threading.Event())
     return home

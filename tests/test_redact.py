@@ -98,3 +98,8 @@ def test_a_long_line_does_not_cost_its_square(line: str) -> None:
 )
 def test_a_flags_value_is_masked(text: str) -> None:
     assert "abcdefgh1234" not in redact.redact(text)
+
+
+def test_the_name_of_a_variable_is_no_secret_and_its_value_is() -> None:
+    assert redact.redact("api_key: JUDGE_API_KEY") == "api_key: JUDGE_API_KEY"
+    assert "QWERTYUIOP" not in redact.redact("api_key: QWERTYUIOPQW")

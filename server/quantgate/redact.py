@@ -49,6 +49,7 @@ _ASSIGNED = re.compile(
     """
 )
 
+_VARIABLE = re.compile(r"[A-Z][A-Z_]*[A-Z]")
 _LOOKS_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])\S{16,}")
 
 _registered: set[str] = set()
@@ -80,6 +81,8 @@ def _known_values() -> list[str]:
 def _mask_assignment(match: re.Match[str]) -> str:
     if not is_secret_name(match["name"]):
         return match[0]
+    if _VARIABLE.fullmatch(match["value"]) and is_secret_name(match["value"]):
+        return match[0]  # the name of a variable, which is where a key is to be found, not the key
     if match["name"].strip("-").lower() in _BARE_WORDS and not _LOOKS_RANDOM.fullmatch(match["value"]):
         return match[0]
     return f"{match['name']}{match['mid']}{MASK}"

@@ -16,9 +16,9 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 
-from . import __version__, children, redact, scratch
+from . import __version__, asking, children, redact, scratch
 from .errors import QuantgateError
 from .tools import TOOLS, ToolSpec, calling
 
@@ -35,10 +35,11 @@ class _TableTool(Tool):
     """A row of the table as the SDK's tool: strict arguments, refusals as plain text, unexpected errors without their text."""
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
-        del context
         spec = _BY_NAME[self.name]
         try:
-            call = calling.validated(spec, arguments)
+            call = await asking.completed(spec, calling.validated(spec, arguments), context)
+            if isinstance(call, InputRequiredResult):
+                return call
             result = await anyio.to_thread.run_sync(lambda: spec.function(**call), abandon_on_cancel=True)
         except QuantgateError as error:
             raise ToolError(redact.redact(str(error))) from None

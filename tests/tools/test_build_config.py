@@ -30,6 +30,10 @@ def test_the_file_is_the_launchers_config_and_the_gaps_are_explained(tmp_path: P
     assert answer.tasks == ["ns_mmlu_pro", "ns_gpqa", "ns_livecodebench", "ns_ifbench"]
     assert answer.options.benchmarks["base"] == ["coding", "general_knowledge", "long_context", "multilingual"]
     assert f"edit_config(config='{path}'" in answer.next_step
+    gpqa, livecodebench = answer.recipe_notes
+    assert "repeats: 5, the recipe has 16" in gpqa
+    assert f"edit_config(config='{path}', set=['evaluation.tasks[1]" in gpqa
+    assert "livecodebench" in livecodebench
 
 
 def test_without_answers_the_questions_are_listed_and_nothing_is_written(

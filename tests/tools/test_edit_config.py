@@ -1,11 +1,16 @@
 """edit_config answers with the diff, the gaps, the findings and the next call."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from quantgate.errors import BadInput
+from quantgate.launcher import door
+from quantgate.tools.build_config import build_config
 from quantgate.tools.edit_config import TOOL, edit_config
+
+from ..checkpoint.made import SAMPLES
 
 CONFIG = """\
 defaults:
@@ -70,3 +75,35 @@ def test_the_tool_writes_and_says_so() -> None:
     assert TOOL.name == "edit_config"
     assert TOOL.read_only is False
     assert len(TOOL.function.__doc__ or "") < 700
+
+
+def test_a_model_is_served_with_its_flags_in_one_command_shown_in_the_diff(tmp_path: Path) -> None:
+    built = build_config("slurm", "vllm", "chat_reasoning", ["core_reasoning"], output=str(tmp_path))
+    answer = edit_config(built.path, model=str(SAMPLES / "nvfp4_default+fp8_kv"), gpus=8, gpu_memory_gb=80)
+    for line in ("-  extra_args: --max-model-len 32768", "-  tensor_parallel_size: 1", "+    --kv-cache-dtype fp8"):
+        assert line in answer.diff
+    assert any("conflict" in warning and "32768" in warning for warning in answer.warnings)
+    again = edit_config(built.path, model=str(SAMPLES / "nvfp4_default+fp8_kv"), gpus=8, gpu_memory_gb=80)
+    assert again.diff == ""
+
+
+@pytest.mark.parametrize("deployment", ["vllm", "sglang", "trtllm"])
+def test_nel_itself_accepts_the_config_that_was_built_edited_and_filled(
+    tmp_path: Path, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "x")
+    built = build_config("slurm", deployment, "chat_reasoning", ["core_reasoning"], output=str(tmp_path))
+    answer = edit_config(built.path, model=str(SAMPLES / "fp8_default"))
+    values = {"hostname": "login.cluster", "account": "team", "username": "me", "output_dir": "/shared/results"}
+    extra = "evaluation.nemo_evaluator_config.config.params.extra"
+    adapter = "evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config"
+    answer = edit_config(
+        built.path,
+        set=[f"execution.{key}={value}" for key, value in values.items()],
+        unset=[f"{extra}.tokenizer", f"{adapter}.params_to_add"],
+    )
+    assert answer.missing == []
+    written = Path(built.path).read_text()
+    printed = door.dry_run(Path(built.path), {**os.environ, "HF_TOKEN": "x"}).output
+    assert "run.sub" in printed or "sbatch" in printed
+    assert Path(built.path).read_text() == written

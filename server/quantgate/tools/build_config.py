@@ -13,7 +13,9 @@ from ..benchmarks.bundles import Answers, understand
 from ..benchmarks.catalogue import load_catalogue
 from ..benchmarks.recipes import load_recipes
 from ..evalconfig.missing import missing_values
+from ..evalconfig.recipe_report import differences
 from ..launcher import harnesses, templates
+from .build_questions import ask
 from .spec import ToolResult, ToolSpec
 
 
@@ -47,6 +49,7 @@ class BuiltConfig(ToolResult):
     tasks: list[str] = Field(description="Tasks in the config.")
     add_tasks: list[str] = Field(description="Asked for, but in no bundle: add with edit_config.")
     understood: list[str] = Field(description="Answers taken in another word than given.")
+    recipe_notes: list[str] = Field(default_factory=list, description="Where it differs from the recipes.")
 
 
 def build_config(
@@ -78,6 +81,7 @@ def build_config(
         tasks=tasks,
         add_tasks=add_tasks,
         understood=list(answers.notes),
+        recipe_notes=_recipe_notes(config, path),
         warnings=_warnings(answers, config, tasks, add_tasks),
         next_step=_next_step(path, answers, add_tasks, tasks),
     )
@@ -95,6 +99,14 @@ def _missing(config: Mapping[str, Any], answers: Answers) -> list[MissingRow]:
                 MissingRow(path=f"target.api_endpoint.{key}", meaning=f"{meaning} (a template's value is there)")
             )
     return rows
+
+
+def _recipe_notes(config: Mapping[str, Any], path: Path) -> list[str]:
+    return [
+        f"{found.task} differs from the recipe {found.recipe} ({found.what}); to adopt it: "
+        f"edit_config(config='{path}', {found.edit})"
+        for found in differences(config)
+    ]
 
 
 def _not_there(names: tuple[str, ...], tasks: list[str]) -> list[str]:
@@ -165,4 +177,4 @@ def _next_step(path: Path, answers: Answers, add_tasks: list[str], tasks: list[s
     return f"edit_config({', '.join(arguments)}), {why}; then ask the user for what `missing` still lists."
 
 
-TOOL = ToolSpec(function=build_config, step="2", title="Build the base config", read_only=False)
+TOOL = ToolSpec(function=build_config, step="2", title="Build the base config", read_only=False, ask=ask)

@@ -39,11 +39,11 @@ class EditedConfig(ToolResult):
 def edit_config(
     config: Annotated[str, Field(description="Path of the launcher config.")],
     model: Annotated[str, Field(description="Checkpoint directory, .gguf file, hub handle, or host:/path.")] = "",
-    set: Annotated[list[str], Field(description="path=value, such as execution.account=team.")] = [],  # noqa: B006
+    set: Annotated[list[str], Field(description="path=value; a flag: deployment.command.--seed=1.")] = [],  # noqa: B006
     unset: Annotated[list[str], Field(description="Paths to remove.")] = [],  # noqa: B006
     add_tasks: Annotated[list[str], Field(description="Recipe names or task ids.")] = [],  # noqa: B006
     remove_tasks: Annotated[list[str], Field(description="Task names, or name.index.")] = [],  # noqa: B006
-    layout: Annotated[str, Field(description="Slurm: single, or haproxy:N.")] = "",
+    layout: Annotated[str, Field(description="Slurm: single, haproxy:N, ray:N or combined:NxI.")] = "",
     gpus: Annotated[int, Field(description="GPUs of one node.")] = 0,
     gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU, in GB.")] = 0,
     gpu_arch: Annotated[str, Field(description="Such as H100 or B200.")] = "",

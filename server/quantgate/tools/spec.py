@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,21 @@ class ToolResult(BaseModel):
 
     next_step: str = Field(description="What to call or ask next, and why.")
     warnings: list[str] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Questions to the user, for arguments that a call leaves open.
+
+    Attributes:
+        message: Why they are asked.
+        schema: One field for each question, of plain types and choices.
+        filled: The call's arguments with the answers in them.
+    """
+
+    message: str
+    schema: type[BaseModel]
+    filled: Callable[[Mapping[str, Any], BaseModel], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,8 @@ class ToolSpec:
         read_only: Touches neither the world nor the user's files (the ledger may be written).
         destructive: Ends or removes something.
         open_world: Reaches beyond this machine's files (endpoints, clusters).
+        ask: The form that a call needs first, or None; it gets the arguments and whether the client shows choices of
+            several. Without a client that asks, or when the user declines, the function gets the arguments as they are.
     """
 
     function: Callable[..., ToolResult]
@@ -39,6 +57,7 @@ class ToolSpec:
     read_only: bool = True
     destructive: bool = False
     open_world: bool = False
+    ask: Callable[[Mapping[str, Any], bool], Form | None] | None = None
 
     @property
     def name(self) -> str:
