@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +146,9 @@ def from_config(
     tokenizer = read_optional(directory / "tokenizer_config.json") or {}
     templates = find_templates(directory, tokenizer)
     generation = read_optional(directory / "generation_config.json")
-    layers = number_of_layers(text)
-    kinds = layer_kinds(text, layers)
-    cache, state = attention(text, kinds), recurrent_state(text, kinds)
     context = served(text, config, tokenizer)
-    sliding = sum(group.layers for group in cache.groups if group.window)
-    return ModelFacts(
+    return replace(
+        _shape(text),
         architecture=first[:200] if isinstance(first, str) else "",
         model_type=text_field(config, "model_type")[:100],
         dtype=(text_field(config, "torch_dtype", "dtype") or text_field(text.recorded, "torch_dtype", "dtype"))[:40],
@@ -159,6 +156,25 @@ def from_config(
         served_length=context.length,
         longest_length=context.longest,
         served_length_because=context.because,
+        multimodal=_multimodal(config),
+        needs_trust_remote_code=bool(config.get("auto_map")),
+        chat_template=templates.text,
+        template_file=templates.file,
+        template_files=templates.files,
+        generation_defaults=_generation_defaults(generation or {}),
+        missing_files=_missing(
+            has or _lies_in(directory), missing_weights, bool(templates.text), generation is not None
+        ),
+    )
+
+
+def _shape(text: TextSettings) -> ModelFacts:
+    """What the language model's layers are; everything else is left at its default."""
+    layers = number_of_layers(text)
+    kinds = layer_kinds(text, layers)
+    cache, state = attention(text, kinds), recurrent_state(text, kinds)
+    sliding = sum(group.layers for group in cache.groups if group.window)
+    return ModelFacts(
         rope_scaling=rope_parameters(text),
         layers=layers,
         attention_layers=sum(group.layers for group in cache.groups),
@@ -175,15 +191,6 @@ def from_config(
         experts=_experts(text),
         active_experts=text.whole(*_ACTIVE) or whole_field(text.table("ffn_config"), "moe_top_k"),
         shared_experts=text.whole(*_SHARED),
-        multimodal=_multimodal(config),
-        needs_trust_remote_code=bool(config.get("auto_map")),
-        chat_template=templates.text,
-        template_file=templates.file,
-        template_files=templates.files,
-        generation_defaults=_generation_defaults(generation or {}),
-        missing_files=_missing(
-            has or _lies_in(directory), missing_weights, bool(templates.text), generation is not None
-        ),
     )
 
 

@@ -12,7 +12,7 @@ from .. import credentials, redact
 from ..benchmarks import catalogue, recipes
 from ..checkpoint import identity
 from ..errors import ConfigError, Refused
-from ..evalconfig import compose, fingerprint, served_program, serving_sizes, variables
+from ..evalconfig import compose, fingerprint, serving_sizes, variables
 from ..evalconfig.document import ConfigDocument
 from ..launcher import harness_env, harnesses, package
 
@@ -72,6 +72,8 @@ class Plan:
         deployment = self.config.get("deployment") or {}
         if deployment.get("type", "none") == "none":
             return 0
+        from ..evalconfig import served_program  # with the lint's table of programs: not at the server's start
+
         document = ConfigDocument.load(self.path)
         if not serving_sizes.framework(document) or served_program.is_script(document):
             return None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..checkpoint import recommend, serving
-from ..checkpoint.inspection import Inspection, inspect_model
-from ..checkpoint.megatron import iteration as megatron
-from ..checkpoint.tables import Gpu
 from ..redact import redact
 from .spec import ToolResult, ToolSpec
+
+if TYPE_CHECKING:
+    from ..checkpoint import recommend, serving
+    from ..checkpoint.inspection import Inspection
+    from ..checkpoint.tables import Gpu
 
 MAX_MODULES = 30
 MAX_EVIDENCE = 20
@@ -97,6 +98,10 @@ def detect_quantization(
     context, size or fit: that is `read_model_config`. An unknown format is reported as unknown, never guessed.
     Example: detect_quantization(model="/models/Qwen3-8B-NVFP4", framework="vllm", gpu_arch="B200")
     """
+    # Imported here: a server that starts does not need this room.
+    from ..checkpoint import recommend, serving
+    from ..checkpoint.inspection import inspect_model
+
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
     inspected = inspect_model(model, reach_hub=True)
@@ -133,6 +138,9 @@ def detect_quantization(
 
 
 def _advice(inspected: Inspection, framework: str, gpu: Gpu | None) -> serving.Advice:
+    from ..checkpoint import serving
+    from ..checkpoint.megatron import iteration as megatron
+
     if inspected.source.megatron:
         return serving.Advice(False, megatron.SERVING, source=megatron.SOURCE)
     return serving.advise(inspected.record, framework, gpu, inspected.facts)

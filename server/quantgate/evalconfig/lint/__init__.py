@@ -1,6 +1,16 @@
 """Lint: what NEL's own dry run lets through, found before anything runs. `check` is the way in."""
 
-from .engine import check
-from .rule import Finding, Report
+from __future__ import annotations
+
+from pathlib import Path
+
+from .report import Finding, Report
 
 __all__ = ["Finding", "Report", "check"]
+
+
+def check(path: Path) -> Report:
+    """Lint one config; see `engine.check`. The rules are loaded at the first call: a server that starts does not need them."""
+    from . import engine
+
+    return engine.check(path)

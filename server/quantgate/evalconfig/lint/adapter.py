@@ -11,7 +11,8 @@ from .. import paths
 from ..keys import known
 from ..paths import Segment
 from .effective import serving
-from .rule import EVALUATOR, Hit, Rule, Severity, Subject, as_mapping
+from .report import Severity
+from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
 ADAPTER = "nemo_evaluator 0.2.8 adapters/adapter_config.py (LegacyAdapterConfig, AdapterConfig)"

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ...benchmarks.catalogue import CatalogueTask
 from .effective import serving
-from .rule import Hit, Rule, Severity, Subject
+from .report import Severity
+from .rule import Hit, Rule, Subject
 from .structure import FACTS
 
 VLLM_TOOLS = "vLLM 0.33.0 docs/features/tool_calling.md; SGLang 0.5.23 server_args.py (--tool-call-parser)"

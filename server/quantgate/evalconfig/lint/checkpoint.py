@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ...checkpoint.conflicts import Kind
 from ...checkpoint.recommend import baseline_note
-from .rule import Hit, Need, Rule, Severity, Subject
+from .report import Severity
+from .rule import Hit, Need, Rule, Subject
 from .structure import FACTS
 
 _ASK = "stop and ask the user which checkpoint is meant; detect_quantization shows the evidence"

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from .. import paths
-from .rule import EVALUATOR, Hit, Rule, Severity, Subject, as_mapping
+from .report import Severity
+from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
 RESERVED = "RFC 2606, RFC 6761 and RFC 5737 (names and addresses that are reserved for documentation)"

@@ -47,7 +47,8 @@ from . import (
     values,
     variables,
 )
-from .rule import Finding, Hit, Need, Report, Rule, Subject
+from .report import Finding, Report
+from .rule import Hit, Need, Rule, Subject
 
 COMPOSE = "compose"
 """The id of the one finding of a config that cannot be read or composed; it cannot be silenced."""

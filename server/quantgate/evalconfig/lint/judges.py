@@ -12,7 +12,8 @@ from ... import redact
 from ...benchmarks.catalogue import CatalogueTask
 from ..compose import ConfiguredTask
 from .endpoints import split
-from .rule import Hit, Rule, Severity, Subject, as_mapping
+from .report import Severity
+from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
 COMMANDS = "NeMo Evaluator Launcher 0.2.6 resources/all_tasks_irs.yaml (commands and defaults of the tasks)"

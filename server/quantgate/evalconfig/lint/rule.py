@@ -13,9 +13,9 @@ from .. import paths
 from ..compose import MISSING, Composed, ConfiguredTask, merged
 from ..document import ConfigDocument
 from ..paths import Segment
+from .report import Severity
 from .served_model import ServedModel, served_model
 
-Severity = Literal["error", "warning", "note"]
 Need = Literal["checkpoint", "cluster"]
 """What a rule must see beside the file and the environment to be decided in full."""
 
@@ -142,42 +142,6 @@ class Rule:
     check: Callable[[Subject], Iterable[Hit]]
     needs: tuple[Need, ...] = ()
     of_text: bool = False
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One broken rule at one place of the user's file."""
-
-    rule: str
-    severity: Severity
-    path: str
-    message: str
-    fix: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """What linting a config said.
-
-    Attributes:
-        findings: Errors first, then warnings and notes, each in the order of the file.
-        rules_checked: How many rules were applied.
-        skipped: Rules that could not be decided, or not in full: one line for each reason.
-        silenced: Rules that the config silences.
-        composed: What NEL would run; None when the config does not compose.
-    """
-
-    findings: list[Finding]
-    rules_checked: int
-    skipped: list[str]
-    silenced: list[str]
-    composed: Composed | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing of severity error was found."""
-        return not any(finding.severity == "error" for finding in self.findings)
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

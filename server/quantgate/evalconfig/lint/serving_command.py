@@ -13,7 +13,8 @@ from .. import paths
 from ..command_flags import ServingCommand
 from . import effective
 from .effective import COMMAND, Serving, flags_of, inspected, serving, table
-from .rule import Hit, Rule, Severity, Subject
+from .report import Severity
+from .rule import Hit, Rule, Subject
 
 CHECKPOINT = "/checkpoint"
 NEL = "NEL 0.2.6 configs/deployment/*.yaml and executors"

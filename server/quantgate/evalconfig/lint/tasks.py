@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from ...benchmarks import catalogue
-from .rule import Hit, Rule, Severity, Subject, as_mapping, params_places
+from .report import Severity
+from .rule import Hit, Rule, Subject, as_mapping, params_places
 from .structure import FACTS
 
 

@@ -13,7 +13,8 @@ from ..compose import MISSING
 from ..keys import deployment_keys, execution_keys, known, other_places
 from ..paths import Segment
 from .composition import group
-from .rule import EVALUATOR, Hit, Rule, Severity, Subject, as_mapping
+from .report import Severity
+from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 from .structure import FACTS, refers_to
 
 _EXTRA = re.compile(r"config\.params\.extra\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
