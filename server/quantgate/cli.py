@@ -108,3 +108,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "call":
         return _call(args.tool, args.arguments)
     return _demo(args) if args.command == "demo" else _tools()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

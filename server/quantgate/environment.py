@@ -11,6 +11,7 @@ from typing import Any
 from . import credentials, workspace
 from .benchmarks import recipes
 from .evalconfig import compose, variables
+from .evalconfig.document import ConfigDocument
 from .launcher import containers, package
 
 JOINPATH_FIXED = (3, 12)
@@ -64,9 +65,10 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
     Raises:
         BadInput: A given workspace or config does not exist or cannot be read.
     """
-    composed = compose.compose(Path(config).expanduser()) if config else None
+    composed, unset = compose.compose_despite_unset(ConfigDocument.load(config)) if config else (None, ())
     engine = containers.look()
     needed = variables.needed(composed.config) if composed else _recipe_needs()
+    needed |= {name: place for place, name in unset}  # of `${oc.env:NAME}`, in NEL's own defaults too
     found = credentials.locate(needed, Path(config).expanduser() if config else None)
     rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
     launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)

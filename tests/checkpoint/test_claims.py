@@ -57,9 +57,22 @@ def test_another_size_than_the_name_claims_is_a_conflict(name: str, parameters: 
     assert says in found
 
 
+def test_a_sample_of_a_model_is_no_conflict_but_a_smaller_model_is() -> None:
+    assert claims.of_size("Llama-3.1-8B-Instruct", 114_816) == []
+    assert claims.of_size("Llama-3.1-8B-Instruct", 80_000_000) == []
+    assert len(claims.of_size("Llama-3.1-8B-Instruct", 81_000_000)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("Qwen3-30B-A3B", 30e9), ("Llama-3.1-70B-NVFP4", 70e9), ("gpt-oss", 0), ("gemma-270m", 270e6)]
+)
+def test_the_size_in_a_name_is_read(name: str, size: float) -> None:
+    assert claims.size_in_name(name) == size
+
+
 def test_a_size_is_not_judged_without_all_weights(tmp_path: Path) -> None:
     assert claims.of_size("Llama-70B", 0) == []
-    directory = checkpoint(tmp_path / "Llama-70B", None, {"l.weight": ("BF16", (4, 4))})
+    directory = checkpoint(tmp_path / "Llama-0.001M", None, {"l.weight": ("BF16", (4, 4))})
     assert [c.kind for c in detect(resolve_model(str(directory))).conflicts] == ["name"]
     (directory / "model.safetensors").rename(directory / "model-00001-of-00002.safetensors")
     assert [c.kind for c in detect(resolve_model(str(directory))).conflicts] == ["incomplete"]

@@ -49,7 +49,7 @@ def test_a_sound_checkpoint_breaks_none_of_them(tmp_path: Path) -> None:
     [
         ("m-NVFP4", None, {LAYER: ("BF16", (4, 4))}, "D12", "claims NVFP4"),
         ("m-BF16", FP8, SOUND, "D12", "claims 16 bits"),
-        ("m-70B", FP8, SOUND, "D12", "claims 70B"),
+        ("m-0.001M", FP8, SOUND, "D12", "claims 0.001M"),
         ("qwen3", FP8, SOUND, "D12", "claims qwen"),
         ("m", FP8, SOUND | TOWER, "D13", "visual.blocks.0"),
         ("m", FP8, {LAYER: ("BF16", (4, 4))}, "D38", "hold no FP8"),

@@ -23,6 +23,13 @@ WITHOUT_CHECKPOINT = [
         "error",
         "404",
     ),
+    (
+        "D01",
+        config().replace("served_model_name: m", "served_model_name: llama 3.1 8b"),
+        "deployment.served_model_name",
+        "error",
+        "served_model_name=llama-3.1-8b",
+    ),
     ("D01", config("bash -c 'vllm serve /checkpoint --port 8000'"), "deployment.command", "error", "404"),
     (
         "D02",
@@ -111,6 +118,9 @@ WITHOUT_CHECKPOINT = [
         "--moe-backend",
     ),
     ("D23", config(f"{OWN} -tp 8 --data-parallel-size 2"), "deployment.command", "error", "16 GPUs"),
+    ("D23", config(execute="gres: gpu:0"), "execution.gres", "error", "no GPU"),
+    ("D23", config(execute="gpus_per_node: 0\ngres: null"), "execution.gpus_per_node", "error", "no GPU"),
+    ("D23", config(f"{OWN} -tp 8", execute="gres: gpu:16"), "execution.gres", "error", "ask for 8"),
     ("D23", config(execute="gres: gpu:4"), "deployment.tensor_parallel_size", "error", "has 4"),
     (
         "D23",
@@ -151,7 +161,14 @@ WITHOUT_CHECKPOINT = [
         "--no-cache-dir",
     ),
     ("D37", config(f"{OWN} --max-num-seqs 4"), "deployment.command", "warning", "12 requests wait"),
-    ("D37", config(f"{OWN} --max-num-seqs 64"), "deployment.command", "note", "make 16"),
+    ("D37", config(f"{OWN} --max-num-seqs 64"), "deployment.command", "warning", "make 16"),
+    (
+        "D37",
+        config(f"{OWN} -dp 8 --max-num-seqs 256").replace("parallelism: 16", "parallelism: 64"),
+        "deployment.command",
+        "warning",
+        "set --max-num-seqs to 8",
+    ),
     ("D40", config(execute="gres: gpu:h100:8"), "execution.gres", "error", "W4A16"),
     ("D40", config() + "quantgate: {gpu_arch: L40S}\n", "quantgate.gpu_arch", "error", "W4A16"),
     ("D40", config() + "quantgate: {gpu_arch: H1000}\n", "quantgate.gpu_arch", "warning", "no GPU"),
@@ -166,6 +183,8 @@ KEPT = [
     config(OWN, deploy="tensor_parallel_size: 8").replace("--port", "-tp ${deployment.tensor_parallel_size} --port"),
     config("${deployment.base_command} --enable-prefix-caching", deploy="tensor_parallel_size: 4\nextra_args: -ep"),
     config("vllm serve /checkpoint --served-model-name a m --port 8000"),
+    config(OWN, deploy="tensor_parallel_size: 1\npipeline_parallel_size: 1\ndata_parallel_size: 1"),
+    config(f"{OWN} -tp 8 -dp 2", execute="gres: gpu:16"),
     config("vllm serve /models/x --served-model-name m", execute="mounts: {deployment: {/shared: /models}}").replace(
         "/shared/models/m-NVFP4", "null"
     ),
@@ -213,6 +232,38 @@ def test_a_broken_deployment_is_one_finding_with_a_fix(
 @pytest.mark.parametrize("text", KEPT)
 def test_a_valid_deployment_breaks_no_rule(tmp_path: Path, text: str) -> None:
     assert of(tmp_path, text) == []
+
+
+MULTINODE = (
+    "bash -c 'if [ $SLURM_PROCID -eq 0 ]; then vllm serve ${deployment.hf_model_handle} --data-parallel-size "
+    "${deployment.data_parallel_size} --data-parallel-address $MASTER_IP --port ${deployment.port} --served-model-name "
+    "${deployment.served_model_name} ${deployment.extra_args}; else vllm serve ${deployment.hf_model_handle} --headless "
+    "--data-parallel-size ${deployment.data_parallel_size} --data-parallel-start-rank 8 ${deployment.extra_args}; fi'"
+)
+SIZES = "tensor_parallel_size: %s\npipeline_parallel_size: 1\ndata_parallel_size: 16\nextra_args: --trust-remote-code"
+
+
+def test_a_field_beside_the_command_is_lost_only_where_it_differs_from_the_servers_default(tmp_path: Path) -> None:
+    """The command is built like that of NEL's example of data parallelism over two nodes."""
+    text = config(MULTINODE, deploy=SIZES % 1, execute="num_nodes: 2").replace("/shared/models/m-NVFP4", "null")
+    text = text.replace("hf_model_handle: null", "hf_model_handle: org/m")
+    assert of(tmp_path, text) == []
+    (found,) = of(tmp_path, text.replace(SIZES.splitlines()[0] % 1, "tensor_parallel_size: 2"))
+    assert (found.rule, found.severity, "pipeline" in found.message) == ("D02", "error", False)
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"),
+    [
+        ('"four"', "give a whole number"),
+        ("16k", "give a whole number"),
+        ('"1h"', "give a whole number"),
+        ('"16"', "write the number without quotes"),
+    ],
+)
+def test_a_text_that_is_no_number_is_not_mended_by_its_quotes(tmp_path: Path, value: str, fix: str) -> None:
+    (found,) = of(tmp_path, config().replace("parallelism: 16", f"parallelism: {value}"), "C35")
+    assert found.fix == fix
 
 
 def test_a_command_in_many_lines_is_read_as_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from quantgate.errors import BadInput
+from quantgate.errors import BadInput, ConfigError
 from quantgate.evalconfig.lint import Report, check
 from quantgate.evalconfig.lint.rules_table import rules_markdown
 from quantgate.launcher import package
@@ -179,3 +179,36 @@ def test_no_value_of_any_kind_at_any_place_ends_in_a_traceback(tmp_path: Path, s
     except BadInput:
         return
     assert all(finding.line >= 1 for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"),
+    [("$host:NGC_API_KEY", "host:NGC_API_KEY"), ("HF_TOKEN", "host:HF_TOKEN")],
+)
+def test_a_variables_name_in_an_older_spelling_is_no_compromised_key(tmp_path: Path, value: str, fix: str) -> None:
+    found = [f for f in check(write(tmp_path, LOCAL.replace("lit:dummy", value))).findings if f.rule == "C09"]
+    assert [f.fix for f in found] == [f"write {fix}"]
+
+
+def test_what_may_be_a_value_is_not_repeated_as_a_name(tmp_path: Path) -> None:
+    found = [f for f in check(write(tmp_path, LOCAL.replace("lit:dummy", "QWERTY_ASDFGH"))).findings if f.rule == "C09"]
+    assert "QWERTY" not in found[0].fix
+
+
+def test_a_field_of_the_request_is_not_corrected_into_another_parameter(tmp_path: Path) -> None:
+    text = LOCAL.replace("        parallelism: 4", "        top_k: 20\n        parallelism: 4")
+    (found,) = [f for f in check(write(tmp_path, text)).findings if f.rule == "C05"]
+    assert "params_to_add" in found.fix
+    assert "top_p" not in found.fix
+
+
+@pytest.mark.parametrize(("written", "meant"), [("12:00:00", "12:00:00"), ("7", "00:00:07")])
+def test_the_time_that_was_meant_is_proposed(tmp_path: Path, written: str, meant: str) -> None:
+    text = SLURM.replace('"04:00:00"', written)
+    found = [f for f in check(write(tmp_path, text)).findings if f.rule == "C12"]
+    assert meant in found[0].fix
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        check(Path("x" * 5000))

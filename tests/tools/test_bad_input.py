@@ -137,3 +137,18 @@ def test_the_environment_says_what_is_installed_and_that_clusters_are_not_contac
     assert result.launcher.version == result.launcher.validated_version == "0.2.6"
     assert [(c.host, c.reachable) for c in result.clusters] == [("login.cluster", False)]
     assert result.containers.usable or result.containers.reason
+
+
+def test_a_variable_that_the_launchers_defaults_want_is_listed_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quantgate.tools.check_environment import check_environment
+
+    monkeypatch.delenv("USER", raising=False)
+    text = (Path(__file__).parents[2] / "recipes" / "examples" / "nvfp4_slurm.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "eval.yaml"
+    path.write_text("\n".join(line for line in text.splitlines() if "username" not in line) + "\n", encoding="utf-8")
+    answer = check_environment(config=str(path))
+    (row,) = [row for row in answer.credentials if row.name == "USER"]
+    assert not row.set
+    assert any("USER" in blocker for blocker in answer.blockers)

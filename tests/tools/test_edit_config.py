@@ -82,7 +82,10 @@ def test_a_model_is_served_with_its_flags_in_one_command_shown_in_the_diff(tmp_p
     answer = edit_config(built.path, model=str(SAMPLES / "nvfp4_default+fp8_kv"), gpus=8, gpu_memory_gb=80)
     for line in ("-  extra_args: --max-model-len 32768", "-  tensor_parallel_size: 1", "+    --kv-cache-dtype fp8"):
         assert line in answer.diff
-    assert any("conflict" in warning and "32768" in warning for warning in answer.warnings)
+    assert not any("conflict" in warning and "32768" in warning for warning in answer.warnings)
+    assert any("NEL's template" in warning and "32768" in warning for warning in answer.warnings)
+    assert "--max-model-len 131072" in answer.diff
+    assert any("max_new_tokens is 131072" in warning and "=122880'" in warning for warning in answer.warnings)
     again = edit_config(built.path, model=str(SAMPLES / "nvfp4_default+fp8_kv"), gpus=8, gpu_memory_gb=80)
     assert again.diff == ""
 

@@ -17,6 +17,7 @@ _SIZE = re.compile(
     re.IGNORECASE,
 )
 _UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
+_SAMPLE = 0.01
 
 
 def of_precision(name: str, formats: Iterable[str], kv_cache: str) -> list[str]:
@@ -54,6 +55,8 @@ def _shows(row: tables.PrecisionClaim, have: set[str], kv_cache: str, packed: It
 def of_size(name: str, parameters: int) -> list[str]:
     """A size in the name (`8B`, `270m`, `8x7B`, `17B-16E`) that is not that of the weights.
 
+    Weights of a hundredth of it are a sample or a test's model, which shows by itself; missing files are told elsewhere.
+
     Args:
         name: The directory's, the file's or the handle's name.
         parameters: Number of weights, unpacked; 0 when not known.
@@ -66,7 +69,7 @@ def of_size(name: str, parameters: int) -> list[str]:
         each = float(match["number"]) * _UNITS[match["unit"].lower()]
         # `8x7B` shares the attention of its experts, `17B-16E` is the active size: between one of them and all.
         most = each * int(match["experts"] or match["of"] or 1)
-        if each * bounds.least <= parameters <= most * bounds.most:
+        if each * bounds.least <= parameters <= most * bounds.most or parameters <= each * _SAMPLE:
             return []
         claims.append(match[0])
     if not claims:
@@ -74,6 +77,11 @@ def of_size(name: str, parameters: int) -> list[str]:
     return [
         f"the name {name[:120]!r} claims {' or '.join(claims[:3])} parameters, but the files have {_rounded(parameters)}"
     ]
+
+
+def size_in_name(name: str) -> float:
+    """Parameters that a name claims, all experts counted as it counts them (`30B` of `30B-A3B`); 0 without a claim."""
+    return max((float(m["number"]) * _UNITS[m["unit"].lower()] for m in _SIZE.finditer(name)), default=0)
 
 
 def of_family(name: str, model_type: str, architecture: str, *, also: tuple[str, ...] = ()) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 from .. import redact
 from ..errors import BadInput
 from . import paths
+from .command_flags import is_switch
+from .flag_edits import flag_in
 from .lint.environment import PREFIXES
 
 MAX_LENGTH = 20_000
@@ -37,14 +39,20 @@ def parse(text: str) -> Assignment:
     as it stands, so that `lit:a #b` or `12:00:00` need no quotes.
 
     Raises:
-        BadInput: No `=`, a malformed path, a line break or control character, a value that is no YAML, or a variable's
+        BadInput: No `=` (a switch of the serving command needs none), a malformed path,
+            a line break or control character, a value that is no YAML, or a variable's
             value without a prefix (which is not repeated in the message).
     """
     path, separator, value = text.partition("=")
     path = path.strip()
+    if not separator and _is_switch(path):
+        return Assignment(path, True)
     if not separator:
         raise BadInput(
-            f"{path[:80]!r} has no value", where="set", fix="write it as path=value; use `unset` to remove a key"
+            f"{path[:80]!r} has no value",
+            where="set",
+            fix="write it as path=value; only a switch of the serving command, such as "
+            "deployment.command.--enable-expert-parallel, has none; use `unset` to remove a key",
         )
     segments = paths.parse(path)
     if len(text) > MAX_LENGTH:
@@ -58,6 +66,10 @@ def parse(text: str) -> Assignment:
     parsed = _typed(value.strip(), path)
     _refuse_plain_values(segments, parsed)
     return Assignment(path, parsed, value.strip())
+
+
+def _is_switch(path: str) -> bool:
+    return bool(path) and not _breaks_line(path) and not path.startswith("-") and is_switch(flag_in(path))
 
 
 def _refuse_plain_values(segments: tuple[paths.Segment, ...], value: Any) -> None:

@@ -67,6 +67,9 @@ def _edited(document: ConfigDocument, places: list[int], old: str, new: str) -> 
     if not (inserted + removed).strip():
         return None
     text = document.text
+    if "\n" in inserted:
+        # Only a literal block has line breaks in its text; each new line stands as far in as the first.
+        inserted = inserted.replace("\n", "\n" + " " * (places[0] - text.rfind("\n", 0, places[0]) - 1))
     if not removed and _one_flag_a_line(text, places):
         start, inserted = _from_its_dashes(old, start, inserted)
         if inserted.startswith(" -"):

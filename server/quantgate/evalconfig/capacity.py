@@ -45,7 +45,52 @@ def settle(document: ConfigDocument, notes: list[str]) -> ConfigDocument:
         f"{MAX_NUM_SEQS} = ceil(parallelism {most} / (DP {data} x {instances} instance{'s' * (instances != 1)})) "
         f"= {wanted}{was}"
     )
+    if most < data * instances:
+        notes.append(
+            f"{MAX_NUM_SEQS}: {data * instances} replicas share {most} requests, so {data * instances - most} idle; a "
+            f"parallelism of {4 * data * instances} or more would keep them busy"
+        )
+    elif wanted <= 1 < data * instances:
+        notes.append(
+            f"{MAX_NUM_SEQS} 1: each of {data * instances} replicas answers one request at a time; a parallelism of "
+            f"{4 * data * instances} or more would keep them busy"
+        )
     return document if old == str(wanted) else serving_sizes.set_flag(document, MAX_NUM_SEQS, str(wanted))
+
+
+def as_written(before: ConfigDocument, after: ConfigDocument, notes: list[str]) -> ConfigDocument:
+    """The edited config with a `--max-num-seqs` that a person chose; one that was worked out has followed the edit.
+
+    Args:
+        before: The config as it was: a value other than the arithmetic's was chosen.
+        after: With everything else done.
+        notes: Gets the conflict, or what the value was.
+    """
+    old, new = (_seqs(document) for document in (before, after))
+    # Values that stood in between, while the edit was made, were never in the file.
+    was = f" (was {old})" if old not in (None, new) else ""
+    sums = f"{MAX_NUM_SEQS} = "
+    notes[:] = [note.partition(" (was ")[0] + was if note.startswith(sums) else note for note in notes]
+    if old is None or new is None or old in (new, str(_share(before))):
+        return after
+    place = serving_sizes.command_path(after) or "deployment.extra_args"
+    arithmetic = next((note for note in notes if note.startswith(sums)), f"{sums}{new}")
+    notes[:] = [note for note in notes if not note.startswith(MAX_NUM_SEQS)]
+    notes.append(
+        f"conflict: {place} has {MAX_NUM_SEQS} {old} and was left; {arithmetic.partition(' (was ')[0]}; "
+        f"to take it: set=['{place}.{MAX_NUM_SEQS}={new}']"
+    )
+    return serving_sizes.set_flag(after, MAX_NUM_SEQS, old)
+
+
+def _seqs(document: ConfigDocument) -> str | None:
+    known = serving_sizes.framework(document) == "vllm" and not serving_sizes.is_own_script(document)
+    return serving_sizes.get_flag(document, MAX_NUM_SEQS) if known else None
+
+
+def _share(document: ConfigDocument) -> int:
+    replicas = serving_sizes.read(document).data * (_whole(packaged.value(document, "execution", "num_instances")) or 1)
+    return ceil(largest_parallelism(document) / replicas)
 
 
 def largest_parallelism(document: ConfigDocument) -> int:

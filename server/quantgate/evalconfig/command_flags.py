@@ -20,6 +20,8 @@ from .command_words import WHERE, Word
 
 _TABLE = Path(__file__).resolve().parent / "command_flags.yaml"
 _FLAG = re.compile(r"-{1,2}[A-Za-z][\w.+\-]*")
+_CONTINUED = re.compile(r"\\\n(?P<indent>[ \t]*)-[^\n]*\Z")
+"""The last line of arguments, where a line that ends in a backslash stands before it."""
 _NUMBER = re.compile(r"-\d+(\.\d+)?")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _WRAPPERS = ("bash", "sh", "exec", "env")
@@ -158,7 +160,7 @@ class ServingCommand:
         word = quoted(flag, value, several=several) if value else ""
         entry = self._find(flag)
         if entry is None:
-            added = f" {flag} {word}" if word else f" {flag}"
+            added = self._before_another() + (f"{flag} {word}" if word else flag)
             return self.parse(self.text[: self._last] + added + self.text[self._last :])
         single = self._without([other for other in self._same(flag) if other is not entry])
         entry = single._find(flag)
@@ -166,6 +168,11 @@ class ServingCommand:
         return self.parse(
             single.text[: entry.word.start] + _written(entry, word, single.text) + single.text[entry.end :]
         )
+
+    def _before_another(self) -> str:
+        """What parts a new flag from the last argument: a continued line where the arguments stand on such lines."""
+        last = _CONTINUED.search(self.text[: self._last])
+        return f" \\\n{last['indent']}" if last else " "
 
     def remove(self, flag: str) -> ServingCommand:
         """The command without a flag and its value; the same command when it is not there."""
@@ -235,7 +242,7 @@ def _entries(words: tuple[Word, ...]) -> tuple[tuple[_Entry, ...], list[Word]]:
             loose.append(word)
             continue
         values: list[Word] = []
-        if not joined and not _is_switch(name):
+        if not joined and not is_switch(name):
             most = len(words) if canonical(name) in flag_table().several_values.names else 1
             while at < len(words) and len(values) < most and _is_value(words[at].value):
                 values.append(words[at])
@@ -245,7 +252,8 @@ def _entries(words: tuple[Word, ...]) -> tuple[tuple[_Entry, ...], list[Word]]:
     return tuple(found), loose
 
 
-def _is_switch(name: str) -> bool:
+def is_switch(name: str) -> bool:
+    """Whether a flag is known to take no value."""
     wanted = canonical(name)
     return wanted in flag_table().switches.names or wanted.startswith("--no-")
 

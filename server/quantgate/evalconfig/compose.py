@@ -6,10 +6,11 @@ The same is done here with the package's folder given as a file path.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ _OF_HYDRA = (ValueError, TypeError, KeyError, AssertionError, AttributeError, OS
 
 # Hydra keeps its state in a process-wide singleton.
 _LOCK = threading.Lock()
+
+
+_UNSET = re.compile(r"interpolation at (?P<path>\S+) cannot .*the environment variable '(?P<name>\w+)' is not set")
+_MAX_UNSET = 50
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,29 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
         BadInput: An override begins with `-` or has a line break.
     """
     return compose_document(ConfigDocument.load(path), overrides)
+
+
+def compose_despite_unset(document: ConfigDocument) -> tuple[Composed, tuple[tuple[str, str], ...]]:
+    """A config with gaps in the place of variables that are set nowhere, and these as pairs of a path and a name.
+
+    Raises:
+        ConfigError: It does not compose for another reason.
+        BadInput: As for `compose`.
+    """
+    stand_ins: dict[str, str] = {}
+    unset: list[tuple[str, str]] = []
+    while True:
+        try:
+            composed = compose_document(document, stand_ins=stand_ins)
+        except ConfigError as error:
+            match = _UNSET.search(error.what)
+            if not match or match["name"] in stand_ins or len(unset) >= _MAX_UNSET:
+                raise
+            stand_ins[match["name"]] = MISSING
+            unset.append((match["path"], match["name"]))
+            continue
+        gaps = composed.derived_missing | {at for at, _ in unset}
+        return replace(composed, derived_missing=frozenset(gaps)), tuple(unset)
 
 
 def compose_document(

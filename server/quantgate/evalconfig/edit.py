@@ -14,10 +14,12 @@ from . import (
     capacity,
     choices,
     flag_edits,
+    last_word,
     lint,
     missing,
     model,
     paths,
+    sampling,
     schema_types,
     served_program,
     surgery,
@@ -26,8 +28,8 @@ from . import (
 from .assignments import Assignment
 from .block_text import replace_text
 from .document import ConfigDocument
-from .layout import apply_layout
-from .parallelism import size_to_gpus
+from .layout import WITHOUT_GPUS, apply_layout
+from .parallelism import gpus_left_idle, size_to_gpus
 
 MAX_CHANGES = 200
 
@@ -80,8 +82,8 @@ class Edited:
 def edit(config: str, request: Request) -> Edited:
     """Apply a request to a config file and write it in one step.
 
-    The order is: remove tasks, unset, `set` of execution.*, model, layout, sizes, the serving command, add tasks, set; so a
-    `set` has the last word.
+    The order is: remove tasks, unset, `set` of execution.*, model, layout, sizes, the serving command, `set` of the server and
+    the endpoint, add tasks, set; so a `set` has the last word, and what a new task asks for is held against it.
 
     Raises:
         ConfigError: The config cannot be read or edited.
@@ -92,31 +94,17 @@ def edit(config: str, request: Request) -> Edited:
     count = sum(map(len, (request.set, request.unset, request.add_tasks, request.remove_tasks)))
     if count > MAX_CHANGES:
         raise BadInput(f"{count} changes in one call", fix=f"make at most {MAX_CHANGES} at once")
+    _refuse_twice(request.add_tasks)
     parsed = [assignments.parse(text) for text in request.set]
     before = ConfigDocument.load(config)
     notes: list[str] = []
-    document = before
-    for name in request.remove_tasks:
-        document = tasklist.remove(document, name)
-    for path in request.unset:
-        take_out = flag_edits.unset_flag if flag_edits.flag_in(path) else surgery.unset
-        document = take_out(document, path)
-    # Where it runs decides which variant of a recipe is taken, so this much of `set` comes before the tasks.
-    for assignment in parsed:
-        if assignment.path.startswith(("execution.", "defaults")):
-            document = _set(document, assignment)
-    document, served = _with_server(document, request, notes)
-    for name in request.add_tasks:
-        document = tasklist.add(document, name, notes)
-    if served is not None:
-        document = model.sample(document, served, notes)
-    document = _settled(before, document, request, notes)
-    asked = capacity.largest_parallelism(document)
-    for assignment in parsed:
-        document = _set(document, assignment)
-    own_words = any(assignment.path.startswith("deployment.") for assignment in parsed)
-    if capacity.largest_parallelism(document) != asked and not own_words and _deploys(document):
-        document = capacity.settle(document, notes)
+    document, served = _before_set(before, request, parsed, notes)
+    document = _with_set(document, parsed, notes)
+    if _deploys(document) and not any(map(_rewrites_seqs, (*request.unset, *(each.path for each in parsed)))):
+        document = capacity.as_written(before, document, notes)
+    if served is not None and _deploys(document):
+        sampling.report_long_answers(document, notes)
+    notes = [*last_word.still_true(notes, parsed), *last_word.overridden(document, parsed)]
     if document.text != before.text:
         document.save()
     report = lint.check(document.path)
@@ -129,9 +117,48 @@ def edit(config: str, request: Request) -> Edited:
     )
 
 
+def _before_set(
+    before: ConfigDocument, request: Request, parsed: Sequence[Assignment], notes: list[str]
+) -> tuple[ConfigDocument, model.Model | None]:
+    """The config with all but the last `set`, and the model that was asked for."""
+    document = before
+    for name in request.remove_tasks:
+        document = tasklist.remove(document, name, notes)
+    for path in request.unset:
+        take_out = flag_edits.unset_flag if flag_edits.flag_in(path) else surgery.unset
+        document = take_out(document, path)
+    # Where it runs decides which variant of a recipe is taken, so this much of `set` comes before the tasks.
+    for assignment in parsed:
+        if assignment.path.startswith(("execution.", "defaults")):
+            document = _set(document, assignment)
+    document, served = _with_server(document, request, notes)
+    for assignment in parsed:
+        if assignment.path.startswith(("deployment.", "target.")):
+            document = _set(document, assignment)
+    for name in request.add_tasks:
+        document = tasklist.add(document, name, notes)
+    if served is not None:
+        document = model.sample(document, served, notes)
+    document = _settled(before, document, request, notes)
+    return document, served
+
+
+def _with_set(document: ConfigDocument, parsed: Sequence[Assignment], notes: list[str]) -> ConfigDocument:
+    """The config with `set` in its place, and with the requests under way that follow from it."""
+    asked, without = capacity.largest_parallelism(document), document
+    for assignment in parsed:
+        document = _set(document, assignment)
+    last_word.flags_given_back(without, document, parsed, notes)
+    own_words = any(assignment.path.startswith("deployment.") for assignment in parsed)
+    if capacity.largest_parallelism(document) != asked and not own_words and _deploys(document):
+        document = capacity.settle(document, notes)
+    return document
+
+
 def _set(document: ConfigDocument, assignment: Assignment) -> ConfigDocument:
     if flag_edits.flag_in(assignment.path):
         return flag_edits.set_flag(document, assignment.path, assignment.value, assignment.raw)
+    flag_edits.refuse_dashless(assignment.path)
     checked = schema_types.checked(document, assignment)
     folded = served_program.field_as_flag(document, checked.path, checked.value)
     if folded is not None:
@@ -150,9 +177,13 @@ def _with_server(
     served = None
     if request.model:
         document, served = model.use(document, request.model, notes)
+    gpus = request.gpus
     if request.layout:
         document = apply_layout(document, request.layout, notes)
-    document = size_to_gpus(document, request.gpus, request.gpu_memory_gb, request.gpu_arch, notes)
+        gpus = gpus or gpus_left_idle(document, notes)
+    document = size_to_gpus(document, gpus, request.gpu_memory_gb, request.gpu_arch, notes)
+    if gpus:
+        notes[:] = [note for note in notes if not note.startswith(WITHOUT_GPUS)]
     return (model.serve(document, served, notes) if served else document), served
 
 
@@ -162,6 +193,18 @@ def _settled(before: ConfigDocument, document: ConfigDocument, request: Request,
     if not _deploys(document) or not (touched or (request.model and before.text != document.text)):
         return document
     return capacity.settle(document, notes)
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"{name[:100]!r} stands twice in one call", where="add_tasks", fix="name each task once")
+
+
+def _rewrites_seqs(path: str) -> bool:
+    """Whether a change speaks of `--max-num-seqs` itself, or of the whole text that it stands in."""
+    whole = ("deployment", "deployment.command", "deployment.base_command", "deployment.extra_args")
+    return path in whole or flag_edits.flag_in(path) == capacity.MAX_NUM_SEQS
 
 
 def _deploys(document: ConfigDocument) -> bool:

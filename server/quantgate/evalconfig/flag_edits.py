@@ -22,6 +22,22 @@ def flag_in(dotted: str) -> str:
     return str(segments[2]) if is_flag else ""
 
 
+def refuse_dashless(dotted: str) -> None:
+    """Refuse a path below a command that names no flag.
+
+    Raises:
+        BadInput: `deployment.command.max-model-len`, without the dashes.
+    """
+    segments = paths.parse(dotted)
+    if len(segments) == 3 and segments[:2] in _COMMANDS and not str(segments[2]).startswith("-"):
+        place = ".".join(map(str, segments[:2]))
+        raise BadInput(
+            f"{dotted[:120]} names no flag: a flag is written with its dashes",
+            where="set",
+            fix=f"write {place}.--{str(segments[2])[:60]}",
+        )
+
+
 def set_flag(document: ConfigDocument, dotted: str, value: Any, raw: str = "") -> ConfigDocument:
     """The config with one flag of its serving command set; `true` or nothing makes it a switch.
 

@@ -20,6 +20,8 @@ OPTIONS = (
     '"single" (one node), "haproxy:N" (N nodes with one instance each behind HAProxy), "ray:N" (one instance over N nodes), '
     '"combined:NxI" (N nodes shared by I instances behind HAProxy, such as combined:4x2: 2 instances of 2 nodes)'
 )
+WITHOUT_GPUS = "ray: PP"
+"""Begins the note on sizes that were set without the GPUs of a node; with them it no longer holds."""
 _SYNTAX = re.compile(r"(?P<kind>haproxy|ray|combined)(?::(?P<nodes>[1-9]\d{0,4})(?:x(?P<instances>[1-9]\d{0,4}))?)?")
 _NOT_HERE = {
     "local": "NEL's local executor starts one container on this machine: it has no nodes and no proxy",
@@ -101,7 +103,7 @@ def apply_layout(document: ConfigDocument, layout: str, notes: list[str] | None 
         document = ray.use_ray(document, notes)
         document = serving_sizes.write(document, Sizes(sizes.tensor, wanted.nodes_per_instance, 1))
         notes.append(
-            f"ray: PP {wanted.nodes_per_instance} = the instance's nodes, TP {sizes.tensor} within each, DP 1; "
+            f"{WITHOUT_GPUS} {wanted.nodes_per_instance} = the instance's nodes, TP {sizes.tensor} within each, DP 1; "
             "give gpus (and gpu_memory_gb) to have TP worked out"
         )
     elif had_ray:

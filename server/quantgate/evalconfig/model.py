@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..checkpoint.inspection import Inspection, inspect_model
 from ..errors import BadInput, CheckpointError
-from . import choices, sampling, served_program, serving_command, surgery
+from . import choices, sampling, served_program, serving_command, serving_sizes, surgery
+from .command_flags import canonical
 from .document import ConfigDocument
 
 _HANDLE = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*", re.ASCII)
 _REMOTE = re.compile(r"[\w.@\-]+:(?P<path>/[^\n]*)", re.ASCII)
 _PATH = re.compile(r"[^\s;&|<>()$`\\*?\"'#{}:,]+")
 """A path that NEL can write into a mount and a shell script as it stands."""
+_OF_A_MODEL = (
+    "--tool-call-parser",
+    "--reasoning-parser",
+    "--enable-expert-parallel",
+    "--quantization",
+    "--kv-cache-dtype",
+    "--chat-template",
+    "--hf-overrides",
+    "--tokenizer",
+    "--tokenizer-mode",
+    "--trust-remote-code",
+)
+"""Flags that one model wants and another may not bear."""
 _BY_HANDLE = frozenset({"vllm", "vllm_ray", "sglang"})
 _BY_PATH = frozenset({*_BY_HANDLE, "trtllm", "generic"})
 
@@ -25,11 +39,13 @@ class Model:
 
     Attributes:
         found: What it is; None when its files are not on this machine.
+        replaced: The other model that the config served before; empty when there was none.
     """
 
     path: str
     handle: str
     found: Inspection | None
+    replaced: str = ""
 
 
 def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDocument, Model]:
@@ -72,6 +88,7 @@ def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDo
             where="model",
             fix="link the checkpoint under a path of letters, digits and ._-/, and give that",
         )
+    model = replace(model, replaced=_other(document, path, handle))
     document = surgery.set_value(document, "deployment.checkpoint_path", path or None)
     if deployment in _BY_HANDLE:
         document = surgery.set_value(document, "deployment.hf_model_handle", handle or None)
@@ -80,6 +97,11 @@ def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDo
         served = handle or path.rstrip("/").rpartition("/")[2]
         document = surgery.set_value(document, "deployment.served_model_name", served)
         notes.append(f"deployment.served_model_name was open and is now {served!r}")
+    elif model.replaced and served != (name := handle or path.rstrip("/").rpartition("/")[2]):
+        notes.append(
+            f"deployment.served_model_name is still {str(served)[:100]!r}, from before {model.replaced[:200]} was replaced; "
+            f"it names the results: set=['deployment.served_model_name={name}']"
+        )
     return served_program.serves_model(document, handle=handle, notes=notes), model
 
 
@@ -94,17 +116,45 @@ def serve(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDoc
     if choices.deployment(document) == "none":
         return document
     if model.found is None:
+        _report_left(document, model, notes)
         framework = served_program.framework_of(document)
         notes.append(
             f"no serving flags were derived, because the model's files were not read: {served_program.underivable(framework)}; "
             "take them from read_model_config and detect_quantization where the files are, or from the model card"
         )
         return document
+    _report_left(document, model, notes)
     notes.extend(model.found.warnings)
     if model.found.source.megatron:
         notes.append("a Megatron checkpoint is not served as it is: export it first, and give the exported directory")
         return document
     return serving_command.with_flags(document, model.found, notes)
+
+
+def _other(document: ConfigDocument, path: str, handle: str) -> str:
+    """The model that the config names now, where it is another one."""
+    for key in ("checkpoint_path", "hf_model_handle"):
+        value = document.get(f"deployment.{key}")
+        if isinstance(value, str) and value not in ("", "???") and "${" not in value:
+            return "" if value in (path, handle) else value
+    return ""
+
+
+def _report_left(document: ConfigDocument, model: Model, notes: list[str]) -> None:
+    """Flags that were written for the model before this one, and that this one does not ask for."""
+    if not model.replaced or serving_sizes.is_own_script(document):
+        return
+    framework = served_program.framework_of(document)
+    flags = serving_command.checkpoint_flags(document, model.found, framework) if model.found else []
+    wanted = {canonical(flag.flag) for flag in flags}
+    place = serving_sizes.command_path(document) or "deployment.extra_args"
+    for flag in _OF_A_MODEL:
+        given = serving_sizes.get_flag(document, flag)
+        if given is not None and canonical(flag) not in wanted:
+            notes.append(
+                f"{' '.join((flag, given)).strip()[:200]} was written for {model.replaced[:200]} and was left; if this model "
+                f"does not want it: unset=['{place}.{flag}']"
+            )
 
 
 def sample(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDocument:

@@ -155,6 +155,27 @@ def _written(document: ConfigDocument, sizes: Sizes, available: int, notes: list
     return serving_sizes.write(document, sizes)
 
 
+def gpus_left_idle(document: ConfigDocument, notes: list[str]) -> int:
+    """GPUs of a node by `execution.gres`, where one instance over several nodes uses half of them or fewer; else 0.
+
+    Args:
+        document: With its layout.
+        notes: Gets where the number is from.
+    """
+    nodes = read_layout(document).nodes_per_instance
+    given = packaged.value(document, "execution", "gres")
+    match = _GRES.fullmatch(given) if isinstance(given, str) else None
+    if nodes < 2 or match is None or serving_sizes.is_own_script(document):
+        return 0
+    gpus, used = int(match["count"]), serving_sizes.read(document).gpus
+    if not 0 < gpus <= MAX_GPUS or 2 * used > nodes * gpus:
+        return 0
+    notes.append(
+        f"gpus was not given: execution.gres {given} says {gpus} GPUs a node, of which {used} in all were used"
+    )
+    return gpus
+
+
 def _with_gres(document: ConfigDocument, gpus: int, notes: list[str]) -> ConfigDocument:
     """The config that asks Slurm for the node's GPUs; gres counts per node, so a layout does not change it."""
     if choices.executor(document) != "slurm":

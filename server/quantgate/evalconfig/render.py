@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 _PLAIN = re.compile(r"(?:\$\{)?[A-Za-z_/](?:[\w./@=+,;%~$(){}<>|&*!?'\"\\-]|:(?=\S)|[ ](?=[^\s#]))*")
-_FLOW_UNSAFE = re.compile(r"[\[\]{},]")
+_FLOW_UNSAFE = re.compile(r"[\[\]{},?]")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null", "none"})
 _FLOW_WIDTH = 100
 

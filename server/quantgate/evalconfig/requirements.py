@@ -53,6 +53,9 @@ def applied(document: ConfigDocument, recipe: Recipe, variant: Variant, notes: l
     if needs.image_input:
         _images(server, recipe.name, notes)
     document = _key_for_own_server(document, recipe, variant, notes)
+    known = load_catalogue().tasks.get(variant.task)
+    if known is not None and (wrong := _mismatch(document, known.endpoint_types)):
+        notes.append(f"{recipe.name} asks the {' or '.join(known.endpoint_types)} endpoint{wrong}")
     _report(recipe, variant, notes)
     return document
 
@@ -222,7 +225,11 @@ def _mismatch(document: ConfigDocument, types: tuple[str, ...]) -> str:
         if chat
         else "completions" in types or not url.rstrip("/").endswith("/completions")
     )
-    return "" if fits else f", and target.api_endpoint.url is {url[:200]}: it cannot answer this task"
+    return (
+        ""
+        if fits
+        else f", and target.api_endpoint.url is {url[:200]}: it cannot answer this task; make a second config for it"
+    )
 
 
 def _tokenizer(document: ConfigDocument) -> str:

@@ -6,10 +6,13 @@ from ..benchmarks import catalogue
 from ..checkpoint.flags import SAMPLING_FILE
 from ..checkpoint.inspection import Inspection
 from ..errors import BadInput
-from . import paths, surgery
+from . import paths, served_program, serving_sizes, surgery
 from .document import ConfigDocument
+from .lint.effective import whole_number
 
 PARAMS = ("evaluation", "nemo_evaluator_config", "config", "params")
+_QUESTION = 8192
+"""Tokens left for the question where an answer is bounded."""
 _TAKEN = ("temperature", "top_p")
 _SENT_BY_SERVER = ("top_k", "min_p", "repetition_penalty")
 
@@ -43,6 +46,26 @@ def with_sampling(document: ConfigDocument, found: Inspection, notes: list[str])
             f"{', '.join(rest)} of {SAMPLING_FILE} have no place in params: a server that reads the file applies them"
         )
     return document
+
+
+def report_long_answers(document: ConfigDocument, notes: list[str]) -> None:
+    """Note each max_new_tokens that leaves no room for a question in the context that the server is started with.
+
+    Args:
+        document: With its serving command.
+        notes: Gets the edit that bounds it.
+    """
+    row = served_program.table().get(served_program.framework_of(document))
+    context = whole_number(serving_sizes.get_flag(document, row.context) or "") if row else None
+    tasks = paths.dig(document.plain, "evaluation", "tasks")
+    places = [PARAMS, *(("evaluation", "tasks", i, *PARAMS[1:]) for i in range(len(tasks or ())))]
+    for place in places if context else ():
+        asked = paths.dig(document.plain, *place, "max_new_tokens")
+        if context and isinstance(asked, int) and asked >= context:
+            path, room = paths.join((*place, "max_new_tokens")), max(context - _QUESTION, context // 2)
+            notes.append(
+                f"{path} is {asked}, and the server's context is {context} for question and answer together: set=['{path}={room}']"
+            )
 
 
 def _samples(document: ConfigDocument) -> bool:

@@ -15,7 +15,7 @@ from .assignments import Assignment
 from .command_words import segments
 from .compose import MISSING, Composed, ConfiguredTask
 from .document import ConfigDocument
-from .lint import adapter, structure, unknown_keys, values
+from .lint import adapter, slurm, structure, unknown_keys, values
 from .lint.rule import Hit, Subject
 from .paths import Segment
 
@@ -34,6 +34,7 @@ _ARGUMENTS = frozenset({"extra_args", "extra_docker_args"})
 _MOST_ITEMS = 2000
 _KNOWN_BETTER = ("did you mean", "move it to", "write it as")
 _REFUSED = (
+    slurm.words_for_sbatch,
     structure.target_in_config,
     structure.unknown_params,
     structure.execution_env_vars,

@@ -37,6 +37,7 @@ class CommandRow(BaseModel):
     fields: dict[str, str]
     trusts_code: bool
     context: str
+    template_context: str = ""
     source: str
     defaults: tuple[_Default, ...] = ()
 

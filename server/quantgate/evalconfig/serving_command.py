@@ -18,7 +18,7 @@ from .command_quoting import quoted
 from .document import ConfigDocument
 from .lint.effective import whole_number
 from .render import Folded
-from .served_program import CHECKPOINT, HANDLE, framework_of, own_command, table
+from .served_program import CHECKPOINT, HANDLE, CommandRow, framework_of, own_command, table
 
 _BASE = "${deployment.base_command}"
 
@@ -159,6 +159,13 @@ def _into_fields(document: ConfigDocument, wanted: list[Flag], notes: list[str])
     for flag in wanted:
         given = command.get(flag.flag)
         given = serving_sizes.get_flag(document, flag.flag) if given is None else given
+        row = table().get(serving_sizes.framework(document))
+        if (
+            row
+            and given != flag.value
+            and not _without_template([_shown(Flag(flag.flag, given or "", ""))], row, [flag], notes)
+        ):
+            given = None
         if given is None:
             if canonical(flag.flag) == "--trust-remote-code" and serving_sizes.framework(document) != "sglang":
                 continue
@@ -181,6 +188,7 @@ def _composed(
     except BadInput as error:
         notes.append(_by_hand(error.what, wanted))
         return document
+    lines = _without_template(lines, row, wanted, notes)
     lines = [row.begins.format(model=model), *row.always, *lines]
     command = ServingCommand.parse(" ".join(lines))
     merge = _Merge(place)
@@ -198,6 +206,18 @@ def _composed(
     if folded:
         notes.append(f"{', '.join(folded)}: folded into {place}, which alone counts")
     return sibling_fields.remove(document, dict.fromkeys(held), notes)
+
+
+def _without_template(lines: list[str], row: CommandRow, wanted: list[Flag], notes: list[str]) -> list[str]:
+    """The lines without the context length that NEL's template wrote, where the checkpoint has one: no person chose it."""
+    template = f"{row.context} {row.template_context}"
+    own = next((flag for flag in wanted if canonical(flag.flag) == canonical(row.context)), None)
+    if not row.template_context or own is None or template not in lines or own.value == row.template_context:
+        return lines
+    notes.append(
+        f"{template} was the value of NEL's template, not a choice: the checkpoint's {own.value} is taken instead"
+    )
+    return [line for line in lines if line != template]
 
 
 def _line(flag: str, value: str) -> str:

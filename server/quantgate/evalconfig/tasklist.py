@@ -49,15 +49,16 @@ def add(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument
     return requirements.for_catalogue(document, entry["name"], len(present), notes)
 
 
-def remove(document: ConfigDocument, name: str) -> ConfigDocument:
+def remove(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument:
     """The config without one task.
 
     Args:
         document: Not changed.
         name: The task's name as in the config or without its harness, NEL's `name.index`, or a recipe's name.
+        notes: Gets that a task of a known name is not there, which changes nothing.
 
     Raises:
-        UnknownName: No such task in the config; those that are there are named.
+        UnknownName: No such task in the config, and no recipe or task of that name; those that are there are named.
         BadInput: Several tasks have that name.
     """
     tasks = _tasks(document)
@@ -68,13 +69,41 @@ def remove(document: ConfigDocument, name: str) -> ConfigDocument:
         recipe = _recipe(name)
         wanted = {variant.task for variant in recipe.variants} if recipe else set()
         found = [index for index, task in enumerate(tasks) if _identity(task) in wanted]
+    if not found and _is_known(name):
+        notes.append(f"{name[:100]} is not among the tasks, so there was nothing to remove")
+        return document
     if not found:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:10]
         raise UnknownName("task of this config", name, near, where=str(document.path))
     if len(found) > 1:
         candidates = ", ".join(f"{names[index]}.{index}" for index in found)
         raise BadInput(f"Several tasks are named {name!r}", where=str(document.path), fix=f"name one of {candidates}")
-    return surgery.unset(document, f"{TASKS}[{found[0]}]")
+    return _without_comment(document, surgery.unset(document, f"{TASKS}[{found[0]}]"), found[0], names[found[0]])
+
+
+def _without_comment(before: ConfigDocument, after: ConfigDocument, index: int, name: str) -> ConfigDocument:
+    """The config without the comment right above a removed task; above the first, only one that names the task."""
+    at = before.line_of(f"{TASKS}[{index}]") - 1
+    lines, first = before.text.splitlines(keepends=True), at
+    while first and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    comment, head = "".join(lines[first:at]), "".join(lines[:first])
+    named = name.rpartition(".")[2] in comment
+    if not comment or not lines[at].lstrip().startswith("-") or not (index or named):
+        return after
+    if not after.text.startswith(head + comment):
+        return after
+    shorter = after.with_text(head + after.text[len(head + comment) :])
+    return shorter if shorter.plain == after.plain else after
+
+
+def _is_known(name: str) -> bool:
+    if recipes.load_recipes().get(name):
+        return True
+    try:
+        return bool(catalogue.load_catalogue().resolve(name))
+    except BadInput:
+        return False
 
 
 def _recipe(name: str) -> recipes.Recipe | None:

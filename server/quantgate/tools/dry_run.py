@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..evalconfig.images import images
 from ..gates import launching, plan
+from ..launcher import containers
 from .findings import FindingRow, finding_row
 from .spec import ToolResult, ToolSpec
 
@@ -46,9 +48,17 @@ def dry_run(config: Annotated[str, Field(description="Path of the launcher confi
         findings=rows[:MAX_FINDINGS],
         omitted=max(0, len(rows) - MAX_FINDINGS),
         jobs=[f"{t.name}: {executor}, harness {t.harness or 'of its container'}" for t in outcome.plan.tasks],
-        images=sorted({t.container for t in outcome.plan.tasks if t.container}) if executor != "process" else [],
+        images=[needed.image for needed in images(outcome.plan.composed)],
         output_tail=outcome.output_tail,
+        warnings=_engine_warnings(executor) if outcome.passed else [],
     )
+
+
+def _engine_warnings(executor: str) -> list[str]:
+    """The canary would be the first to find that there is no container engine."""
+    if executor != "local" or (engine := containers.look()).usable:
+        return []
+    return [f"execution.type local needs a container engine, and none is usable here: {engine.reason}"]
 
 
 TOOL = ToolSpec(function=dry_run, step="8.1", title="Dry run", read_only=False)

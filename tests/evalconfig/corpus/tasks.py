@@ -57,6 +57,9 @@ def _twice() -> str:
 
 def _judges() -> Iterator[Case]:
     yield Case("T02", "no-judge", _with(DOCKER, "simple_evals.AIME_2025_aa_v2", n_samples=64))
+    yield Case("T02", "aa_lcr", _with(DOCKER, "nemo_skills.ns_aa_lcr", num_repeats=16))
+    yield Case("T02", "tau2", drop(TAU2, f"{EXTRA}.judge"))
+    yield Case("T02", "tau2-user", drop(TAU2, f"{EXTRA}.user"))
     no_url = {"model_id": "j", "api_key": "JUDGE_API_KEY"}
     yield Case("T02", "judge-without-url", _with(DOCKER, "simple_evals.AIME_2025_aa_v2", judge=no_url))
     for key in ("sk-" + "a1B2" * 8, "host:JUDGE_API_KEY", "$JUDGE_API_KEY", "not a name"):
@@ -83,13 +86,14 @@ def _judges() -> Iterator[Case]:
 
 def _tau2() -> Iterator[Case]:
     yield Case("T05", "no-parser", swap(TAU2, "    --tool-call-parser hermes\n", ""))
+    yield Case("P30", "near", swap(TAU2, "    --max-model-len 131072\n", "    --max-modellen 131072\n"))
     yield Case("T05", "no-choice", swap(TAU2, "    --enable-auto-tool-choice\n", ""))
     yield Case("T05", "template", template("slurm", "vllm", "chat_reasoning", "agentic"))
     own = "evaluation.tasks[0].nemo_evaluator_config.config.params.parallelism"
     yield Case("T08", "too-much", put(TAU2, own, 1024))
     yield Case("T08", "missing", drop(drop(TAU2, own), f"{PARAMS}.parallelism"))
     yield Case("T40", "skip", drop(TAU2, f"{EXTRA}.skip_failed_samples"))
-    yield Case("T19", "cache", put(TAU2, ADAPTER, {"use_caching": True}))
+    yield Case("T19", "cache", put(put(SLURM, f"{PARAMS}.temperature", 0.6), ADAPTER, {"use_caching": True}))
 
 
 def _needs() -> Iterator[Case]:

@@ -43,6 +43,8 @@ _SWITCHED = {
 _SENDERS = ("endpoint", "nvcf")
 _INSTRUCT = re.compile(r"(?:^|[-_/.])instruct(?:$|[-_/.])", re.IGNORECASE)
 _THINKS = re.compile(r"think|reason|nemotron|hunyuan|magistral|[-_]r1\b|qwq|deepseek", re.IGNORECASE)
+_SEED_PER_ANSWER = ("tau2_bench",)
+"""Harnesses whose repeated requests differ by a seed (recipes/tasks/tau2_bench_telecom.md)."""
 _LONG = ("ruler", "AA-LCR")
 _LONG_NAMES = ("ns_aa_lcr", "ns_ruler")
 
@@ -139,6 +141,8 @@ def repeats_from_cache(subject: Subject) -> Iterable[Hit]:
     """Sampled repeats of one request, which the cache may answer with one and the same text."""
     for task in subject.tasks:
         entry = subject.catalogue_tasks.get(task.index)
+        if entry is not None and entry.harness in _SEED_PER_ANSWER:
+            continue
         repeats = max(_number(subject.param(task, "extra", key)) for key in ("num_repeats", "n_samples"))
         path, caching = subject.given(task, *_TAIL, "use_caching")
         sampled = _number(subject.param(task, "temperature")) > 0 and repeats > 1

@@ -68,7 +68,7 @@ def short_context(subject: Subject) -> Iterable[Hit]:
         served, where = context(subject)
         if _is_long(entry) and 0 < served < LONG_CONTEXT:
             message = f"{entry.id} needs a context of {LONG_CONTEXT}, and {where} {served}"
-            yield Hit(f"evaluation.tasks[{index}].name", message, cause="T09")
+            yield Hit(f"evaluation.tasks[{index}].name", message, _room(subject, entry, LONG_CONTEXT), cause="T09")
 
 
 def code_sandbox(subject: Subject) -> Iterable[Hit]:
@@ -79,7 +79,8 @@ def code_sandbox(subject: Subject) -> Iterable[Hit]:
         served, where = context(subject)
         if 0 < served < SCICODE_CONTEXT:
             message = f"{entry.id} needs a context of {SCICODE_CONTEXT}, and {where} {served}"
-            yield Hit(f"evaluation.tasks[{index}].name", message, cause="T10.context")
+            fix = _room(subject, entry, SCICODE_CONTEXT)
+            yield Hit(f"evaluation.tasks[{index}].name", message, fix, cause="T10.context")
         path, given = subject.given(subject.tasks[index], "config", "params", "parallelism")
         if _whole(given) > _SANDBOX_SOON:
             message = f"{entry.id} with parallelism {given}: its sandbox runs out of time, and answers count as wrong"
@@ -96,6 +97,21 @@ def context(subject: Subject) -> tuple[int, str]:
         return given, "the server is started with"
     inspection = subject.model.inspection if subject.model else None
     return (inspection.facts.longest_length, "the checkpoint's longest is") if inspection else (0, "")
+
+
+def _room(subject: Subject, entry: CatalogueTask, needed: int) -> str:
+    """How a task gets its context; where the model itself has less, no flag helps. Empty for the rule's own fix."""
+    inspection = subject.model.inspection if subject.model else None
+    longest = inspection.facts.longest_length if inspection else 0
+    if not 0 < longest < needed:
+        return ""
+    return f"the model's own limit is {longest}, so remove the task: edit_config(remove_tasks=['{entry.id}'])"
+
+
+def context_is_given(subject: Subject) -> bool:
+    """Whether the command line says the context, so that no checkpoint is needed to tell it."""
+    server = serving(subject)
+    return server is not None and bool(server.number(*_CONTEXT_FLAGS))
 
 
 def soft_fail(subject: Subject) -> Iterable[Hit]:
@@ -142,7 +158,14 @@ RULES = (
         too_much_at_once,
     ),
     Rule(
-        "T09", "error", "Context too short for AA-LCR", "raise --max-model-len", FACTS, short_context, ("checkpoint",)
+        "T09",
+        "error",
+        "Context too short for AA-LCR",
+        "raise --max-model-len",
+        FACTS,
+        short_context,
+        needs=("checkpoint",),
+        decided=context_is_given,
     ),
     Rule(
         "T10",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite, nan
 from typing import Any
 
 from .. import paths
@@ -105,7 +106,17 @@ def _numbers(values: dict[str, Any], path: str, names: list[str], *, whole: bool
             continue
         kind = "a whole number" if whole else "a number"
         shown = f"the text {value[:40]!r}" if isinstance(value, str) else f"{type(value).__name__} {str(value)[:40]}"
-        yield Hit(f"{path}.{name}", f"{path}.{name} must be {kind} and is {shown}", "write the number without quotes")
+        fix = "write the number without quotes" if _reads_as_number(value, whole=whole) else f"give {kind}"
+        yield Hit(f"{path}.{name}", f"{path}.{name} must be {kind} and is {shown}", fix)
+
+
+def _reads_as_number(value: Any, *, whole: bool) -> bool:
+    """Whether a text is a number in quotes, so that they are all that is wrong with it."""
+    try:
+        number = float(value) if isinstance(value, str) else nan
+    except ValueError:
+        return False
+    return isfinite(number) and (not whole or number.is_integer())
 
 
 def _is_number(value: Any, *, whole: bool) -> bool:
@@ -142,6 +153,11 @@ def _served_context(subject: Subject) -> tuple[int, str]:
     return subject.model.inspection.facts.max_position_embeddings, "config.json"
 
 
+def _context_is_given(subject: Subject) -> bool:
+    server = serving(subject)
+    return server is not None and bool(server.number(_CONTEXT.get(server.framework, "")))
+
+
 RULES = (
     Rule(
         "D26",
@@ -151,6 +167,7 @@ RULES = (
         FACTS,
         output_beyond_context,
         needs=("checkpoint",),
+        decided=_context_is_given,
     ),
     Rule(
         "D32",
@@ -178,5 +195,5 @@ RULES = (
         FACTS,
         one_model,
     ),
-    Rule("C35", "error", "Number given as text", "write the number without quotes", FACTS, number_as_text),
+    Rule("C35", "error", "Number given as text", "give a number", FACTS, number_as_text),
 )

@@ -68,7 +68,7 @@ def no_url(subject: Subject) -> Iterable[Hit]:
     for path, url in _urls(subject):
         if split(url) is None:
             hint = (
-                f"write http://{url[:80]}"
+                f"write http://{url[:80]}{_rest(subject, path, url)}"
                 if re.match(r"[\w.\-]+(?::\d{1,5})?(?:/|$)", url)
                 else "write http(s)://host:port/path"
             )
@@ -77,6 +77,20 @@ def no_url(subject: Subject) -> Iterable[Hit]:
     if isinstance(tracking, str) and re.fullmatch(r"[\w.\-]+:\d+/?", tracking):
         path = "export.mlflow.tracking_uri"
         yield Hit(path, f"{path} is {tracking[:80]!r}, without http:// or https://", f"write http://{tracking[:80]}")
+
+
+def _rest(subject: Subject, path: str, url: str) -> str:
+    """What a bare host of the model's own endpoint still lacks, so that C36 has nothing to add."""
+    host, slash, rest = url.partition("/")
+    suffixes = _suffixes(subject)
+    if path != "target.api_endpoint.url" or rest.strip("/") or len(suffixes) != 1 or not host:
+        return ""
+    return f"/v1{suffixes[0]}" if not slash else f"v1{suffixes[0]}"
+
+
+def _suffixes(subject: Subject) -> list[str]:
+    kinds = {entry.endpoint_type for entry in subject.catalogue_tasks.values()} or {"chat"}
+    return sorted({SUFFIXES[kind] for kind in kinds if kind in SUFFIXES})
 
 
 def reserved_host(subject: Subject) -> Iterable[Hit]:
@@ -162,9 +176,7 @@ def _target_url(subject: Subject) -> Iterable[Hit]:
     if parts is None:
         return
     at = parts.path.rstrip("/")
-    kinds = {entry.endpoint_type for entry in subject.catalogue_tasks.values()} or {"chat"}
-    expected = sorted({SUFFIXES[kind] for kind in kinds if kind in SUFFIXES})
-    wanted = " or ".join(f"/v1{suffix}" for suffix in expected)
+    wanted = " or ".join(f"/v1{suffix}" for suffix in _suffixes(subject))
     if not at.endswith(tuple(SUFFIXES.values())):
         # A gateway may have paths of its own; a bare host or /v1 is only half a URL.
         severity: Severity | None = None if at in ("", "/v1", "/v1/chat") else "warning"
@@ -181,6 +193,9 @@ def _target_url(subject: Subject) -> Iterable[Hit]:
     if unserved:
         message = f"The URL is for {actual}, and these tasks ask for another endpoint: {', '.join(unserved[:5])}"
         yield Hit(path, message, f"end it in {wanted}, or take other tasks")
+    elif parts.path.endswith("/"):
+        message = f"{path} ends in a slash: requests are sent to it as it stands, and servers have no such path"
+        yield Hit(path, message, "write it without the last slash", "warning", cause="C36.slash")
 
 
 def _deployed(subject: Subject) -> Iterable[Hit]:

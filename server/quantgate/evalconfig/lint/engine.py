@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ... import redact
 from ...errors import BadInput, ConfigError
 from .. import choices
-from ..compose import MISSING, Composed, compose_document
+from ..compose import Composed, compose_despite_unset
 from ..document import ConfigDocument
 from . import (
     adapter,
@@ -36,6 +35,7 @@ from . import (
     quantized_serving,
     secrets,
     serving_command,
+    serving_flags,
     serving_images,
     serving_text,
     slurm,
@@ -68,6 +68,7 @@ RULES: tuple[Rule, ...] = (
     *mounts.RULES,
     *serving_text.RULES,
     *serving_command.RULES,
+    *serving_flags.RULES,
     *deployment.RULES,
     *checkpoint.RULES,
     *quantized_serving.RULES,
@@ -92,8 +93,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
-_UNSET = re.compile(r"interpolation at (?P<path>\S+) cannot .*the environment variable '(?P<name>\w+)' is not set")
-_MAX_UNSET = 50
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def check(path: Path) -> Report:
         document = ConfigDocument.load(path)
         silence = _silenced(document)
     except ConfigError as error:
-        if not path.expanduser().is_file():
+        if not _is_file(path):
             raise
         return Report([_does_not_compose(error)], rules_checked=0, skipped=[], silenced=[])
     reading = _read(document)
@@ -139,24 +138,22 @@ def check(path: Path) -> Report:
     return Report(findings, len(applied), _skipped(subject, applied), silenced, reading.composed)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.expanduser().is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _read(document: ConfigDocument) -> _Reading:
     """Compose, with gaps in the place of variables that are set nowhere."""
-    stand_ins: dict[str, str] = {}
-    unset: list[tuple[str, str]] = []
-    while True:
-        try:
-            composed = compose_document(document, stand_ins=stand_ins)
-        except BadInput as bad:
-            error = bad if isinstance(bad, ConfigError) else ConfigError(bad.what, where=bad.where, fix=bad.fix)
-            match = _UNSET.search(error.what)
-            if match and match["name"] not in stand_ins and len(unset) < _MAX_UNSET:
-                stand_ins[match["name"]] = MISSING
-                unset.append((match["path"], match["name"]))
-                continue
-            draft = Composed(document.plain, choices.executor(document), choices.deployment(document), ())
-            return _Reading(draft, error=error)
-        gaps = composed.derived_missing | {at for at, _ in unset}
-        return _Reading(replace(composed, derived_missing=frozenset(gaps)), tuple(unset))
+    try:
+        composed, unset = compose_despite_unset(document)
+    except BadInput as bad:
+        error = bad if isinstance(bad, ConfigError) else ConfigError(bad.what, where=bad.where, fix=bad.fix)
+        draft = Composed(document.plain, choices.executor(document), choices.deployment(document), ())
+        return _Reading(draft, error=error)
+    return _Reading(composed, unset)
 
 
 def _findings(subject: Subject, rules: Iterable[Rule]) -> list[Finding]:
@@ -199,7 +196,7 @@ def _skipped(subject: Subject, rules: Sequence[Rule]) -> list[str]:
     for rule in rules:
         for need in rule.needs:
             reason = _unmet(subject, need)
-            if reason:
+            if reason and not (rule.decided and rule.decided(subject)):
                 by_reason.setdefault(reason, []).append(rule.id)
     return [f"{', '.join(dict.fromkeys(ids))}: {reason}" for reason, ids in by_reason.items()]
 

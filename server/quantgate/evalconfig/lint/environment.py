@@ -13,6 +13,8 @@ from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
 _OC_ENV = re.compile(r"\$\{oc\.(?:env|decode):\s*([A-Za-z_][A-Za-z0-9_]*)")
+_OLDER = re.compile(r"(?:\$?(?:host|env):|\$)?\$?\{?(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]*)\}?")
+"""Spellings of a variable's name without a prefix that the launcher knows."""
 _MEANT = re.compile(r"\s*(host|lit|runtime)\s*[:=]", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIXES = ("host:", "lit:", "runtime:")
@@ -89,7 +91,11 @@ def no_prefix(subject: Subject) -> Iterable[Hit]:
         else:
             fix = f"write host:{name} to take it from the environment, or lit: before a constant"
         meant = _MEANT.match(value)
-        if meant:
+        older = _OLDER.fullmatch(value)
+        # As older launchers wrote it. A bare word is taken for a name only when it is one that keys have.
+        if older and (value.startswith("$") or redact.is_secret_name(older["name"])):
+            fix = f"write host:{older['name']}"
+        elif meant:
             fix = f"the prefix is {meant[1].lower()}: in small letters, directly before the name or value"
         yield Hit(path, f"{path} has none of the prefixes host:, lit:, runtime: (its value is not shown)", fix)
 
@@ -115,12 +121,25 @@ def unset_variable(subject: Subject) -> Iterable[Hit]:
                 "give the variable's name",
             )
             continue
-        spare = f", or edit_config(unset=['{place}']) when no task needs it" if "env_vars" in place else ""
+        spare = f", or edit_config(unset=['{place}']) when no task needs it"
+        if "env_vars" not in place or place.rpartition(".")[2] in _named_keys(subject):
+            spare = ""
         yield Hit(
             place,
             f"The variable {found.name} is not set; looked in {_looked_in(subject, found.name)}",
             f"set {found.name} in the server's environment or in a `.env` file beside the config{spare}",
         )
+
+
+def _named_keys(subject: Subject) -> set[str]:
+    """Variables that a judge, a user simulator or the endpoint takes its key from, by the config or the catalogue."""
+    given = [subject.config, *(entry.params for entry in subject.catalogue_tasks.values())]
+    return {
+        str(value)
+        for place in given
+        for at, value in paths.walk(place)
+        if at and at[-1] in ("api_key", "api_key_name") and isinstance(value, str)
+    }
 
 
 def _host_variables(subject: Subject) -> Iterator[tuple[str, str]]:

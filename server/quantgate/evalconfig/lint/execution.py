@@ -23,13 +23,20 @@ def walltime(subject: Subject) -> Iterable[Hit]:
             continue
         path = f"execution.{key}"
         if not isinstance(value, str):
-            yield Hit(path, f"{path} is read as the number {value}", 'quote it: "04:00:00"')
+            yield Hit(path, f"{path} is read as the number {value}", f'quote it: "{_as_clock(value)}"')
         elif not _WALLTIME.fullmatch(value) or not any(digit in value for digit in "123456789"):
             yield Hit(path, f"{path} is {value[:40]!r}, which is no time limit", 'write "HH:MM:SS" or "D-HH:MM:SS"')
     one, all_of_them = (walltime_seconds(subject.at("execution", key)) for key in ("walltime", "max_walltime"))
     if one and all_of_them and all_of_them < one:
         message = "max_walltime, the limit of the whole chain of jobs, is below walltime, that of one job"
         yield Hit("execution.max_walltime", message, "raise it, or set it to null for no limit")
+
+
+def _as_clock(value: object) -> str:
+    """The time that was meant: YAML 1.1 reads `12:00:00` as 43200, base 60."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 100 * 86400:
+        return "04:00:00"
+    return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
 
 
 def walltime_seconds(value: object) -> int:

@@ -32,11 +32,13 @@ class Asked:
         count: How many; 0 when the config does not say.
         kind: The type in the request (`gpu:h100:8`), or empty.
         path: The key that says it.
+        none: The keys that ask for GPUs ask for none of them (`gpu:0`).
     """
 
     count: int = 0
     kind: str = ""
     path: str = "execution.gres"
+    none: bool = False
 
 
 def asked(subject: Subject) -> Asked:
@@ -46,7 +48,10 @@ def asked(subject: Subject) -> Asked:
     found = [_read(subject.at(*place), paths.join(place)) for place in _PLACES]
     most = max(found, key=lambda each: each.count)
     kind = next((each.kind for each in found if each.kind), "")
-    return Asked(most.count, kind, most.path if most.count else "execution.gres")
+    if most.count:
+        return Asked(most.count, kind, most.path)
+    none = next((each for each in found if each.none), None)
+    return Asked(0, kind, none.path if none else "execution.gres", none is not None)
 
 
 def gpu(subject: Subject) -> tuple[Gpu, str] | None:
@@ -77,12 +82,14 @@ def known_gpu(name: str) -> Gpu | None:
 
 def _read(value: object, path: str) -> Asked:
     if isinstance(value, int) and not isinstance(value, bool):
-        return Asked(max(value, 0), "", path)
+        return Asked(max(value, 0), "", path, value == 0)
     if not isinstance(value, str):
         return Asked(0, "", path)
     if not path.endswith("gres"):
         typed = _TYPED.fullmatch(value.strip())
-        return Asked(int(typed["count"]), typed["kind"] or "", path) if typed else Asked(0, "", path)
+        count = int(typed["count"]) if typed else 0
+        return Asked(count, (typed["kind"] or "") if typed else "", path, typed is not None and not count)
     parts = [match for part in value.split(",") if (match := _GRES.fullmatch(part.strip()))]
     count = sum(int(match["count"] or 1) for match in parts)
-    return Asked(count, next((match["kind"] for match in parts if match["kind"]), ""), path)
+    kind = next((match["kind"] for match in parts if match["kind"]), "")
+    return Asked(count, kind, path, bool(parts) and not count)

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ... import redact
+from ...benchmarks import recipes
 from ...benchmarks.catalogue import CatalogueTask
+from ...benchmarks.needs import needs_of
 from ..compose import ConfiguredTask
 from .endpoints import split
 from .report import Severity
@@ -73,13 +75,50 @@ def _asked(subject: Subject) -> Iterator[Asked]:
 def no_judge_url(subject: Subject) -> Iterable[Hit]:
     """A task that is judged, with the harness's built-in judge, which answers 401."""
     for judge in _asked(subject):
-        wants = judge.entry.harness == "simple_evals" and judge.entry.params["extra"]["judge"].get("api_key")
+        if judge.entry.harness != "simple_evals":
+            yield from _left_out(subject, judge)
+            continue
+        wants = judge.entry.params["extra"]["judge"].get("api_key")
         if judge.who != "judge" or not wants or judge.settings.get("url"):
             continue
         # The answers of the other tasks are also compared without a judge.
         severity: Severity | None = None if judge.entry.name == "AIME_2025_aa_v2" else "warning"
         message = f"{judge.entry.id} has no judge of its own: the built-in one answers 401 while the model answers 200"
-        yield Hit(judge.at, message, severity=severity, cause="T02")
+        recipe = _recipe_of(judge.entry.id)
+        shown = f"give extra.judge a url (its /v1 base), a model_id and an api_key, as {recipe} shows" if recipe else ""
+        yield Hit(judge.at, message, shown, severity, cause="T02")
+
+
+def _left_out(subject: Subject, asked: Asked) -> Iterable[Hit]:
+    """A judge that the benchmark needs and the config does not have; a user simulator that only the catalogue names."""
+    extra, recipe = as_mapping(asked.entry.params.get("extra")), _recipe_of(asked.entry.id)
+    fix = f"give extra.{asked.who} a url, a model_id and an api_key"
+    fix += f" as {recipe} shows" if recipe else ""
+    tau2 = asked.entry.harness == "tau2_bench"
+    # NEL's own templates leave all of it open.
+    soft: Severity | None = "warning" if subject.unfinished else None
+    if asked.who == "judge" and tau2 and not asked.given:
+        message = f"{asked.entry.id} has no judge that ends conversations going round in circles"
+        yield Hit(asked.at, message, f"{fix}, and enabled: true", "warning", cause="T02")
+    elif asked.who == "user" and not asked.given.get("url"):
+        message = (
+            f"The customer of {asked.entry.id} is the catalogue's default, {str(asked.settings.get('model_id'))[:60]}"
+        )
+        message += f" at {str(asked.settings.get('url'))[:80]}: the score depends on it"
+        yield Hit(asked.at, message, fix, "warning", cause="T02.user")
+    elif asked.who == "judge" and not tau2 and not asked.settings.get("url") and "url" in asked.settings:
+        # nemo_skills has the section on every task, and asks it only with judge_support; mtbench has a default of its own.
+        unsupported = asked.entry.harness == "nemo_skills" and not extra.get("judge_support")
+        if "judge" in needs_of(asked.entry) and not unsupported and asked.entry.harness != "mtbench":
+            message = f"{asked.entry.id} needs a judge, and neither the config nor the catalogue gives its url"
+            yield Hit(asked.at, message, fix, soft, cause="T02")
+
+
+def _recipe_of(task: str) -> str:
+    for recipe in recipes.load_recipes().values():
+        if any(variant.task == task for variant in recipe.variants):
+            return f"recipes/tasks/{recipe.path.name}"
+    return ""
 
 
 def judge_key(subject: Subject) -> Iterable[Hit]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from .. import paths
 from ..paths import Segment
+from . import model_names
 from .effective import inspected, serving
 from .rule import Hit, Rule, Subject
 
@@ -16,6 +17,9 @@ LARGE = 100 * 10**9
 SECONDS_TO_START = 60
 BYTES_PER_SECOND = 10**9
 """What a shared file system may give at best: an assumption on the optimistic side, so that a finding is no guess."""
+_FEWEST_BYTES = 0.5
+_NAMED_SIZE = 7 * 10**9
+"""Parameters in a name from which a short wait is worth a warning: a smaller model may start from a warm cache."""
 _LOADER = "--model-loader-extra-config"
 _PLAIN_FORMATS = ("auto", "safetensors", "hf")
 _WGET = re.compile(r"(?:^|[\s;&|(`])wget\s")
@@ -54,7 +58,10 @@ def short_wait(subject: Subject) -> Iterable[Hit]:
     """A readiness timeout within which the weights cannot be read."""
     server, model = serving(subject), inspected(subject)
     timeout = subject.at("execution", "endpoint_readiness_timeout")
-    if server is None or model is None or not isinstance(timeout, int) or isinstance(timeout, bool):
+    if server is None or not isinstance(timeout, int) or isinstance(timeout, bool):
+        return
+    if model is None:
+        yield from _short_by_name(subject, timeout)
         return
     needed = SECONDS_TO_START + model.record.weights_bytes // BYTES_PER_SECOND
     if timeout < needed and model.record.weights_bytes:
@@ -63,6 +70,21 @@ def short_wait(subject: Subject) -> Iterable[Hit]:
             "execution.endpoint_readiness_timeout",
             f"{timeout} s are given to load {model.record.weights_bytes / 1e9:.0f} GB: at 1 GB/s (assumed) and "
             f"{SECONDS_TO_START} s to start it takes {needed} s",
+            f"edit_config(set=['execution.endpoint_readiness_timeout={wanted}'])",
+            cause="D31",
+        )
+
+
+def _short_by_name(subject: Subject, timeout: int) -> Iterator[Hit]:
+    name = model_names.unread(subject)
+    parameters = model_names.least_parameters(name)
+    needed = SECONDS_TO_START + int(parameters * _FEWEST_BYTES) // BYTES_PER_SECOND
+    if parameters >= _NAMED_SIZE and timeout < needed:
+        wanted = max(1800, -(-needed * 3 // 600) * 600)
+        yield Hit(
+            "execution.endpoint_readiness_timeout",
+            f"{timeout} s are given to load {name[:80]!r}: even in 4 bits, at 1 GB/s (assumed) and {SECONDS_TO_START} s to "
+            f"start, it takes {needed} s",
             f"edit_config(set=['execution.endpoint_readiness_timeout={wanted}'])",
             cause="D31",
         )

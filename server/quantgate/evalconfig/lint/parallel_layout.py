@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from math import ceil
 
 from ...checkpoint.model_facts import ModelFacts
-from . import hardware
+from . import hardware, model_names
 from .effective import Serving, inspected, serving
 from .rule import Hit, Rule, Subject
 
 LARGEST_NODE = 16
 """Beyond it the request for GPUs is itself wrong (rule D24), and nothing follows from it."""
+_USUAL_NODE = 8
 TP = "--tensor-parallel-size"
 PP = "--pipeline-parallel-size"
 DP = "--data-parallel-size"
@@ -33,10 +34,22 @@ def _sizes(server: Serving) -> tuple[int, int, int] | None:
 def experts(subject: Subject) -> Iterable[Hit]:
     """Experts that are not spread over the GPUs as whole ones, or a flag for experts that the model does not have."""
     server, model = serving(subject), inspected(subject)
-    if server is None or model is None or server.framework != "vllm" or not model.facts.layers:
+    if server is None or server.framework != "vllm":
         return
     sizes = _sizes(server)
     asked = server.has(EXPERTS)
+    if model is None:
+        name = model_names.unread(subject)
+        row = model_names.first(model_names.table().experts, name)
+        if row is not None and not asked and sizes is not None and sizes[0] * sizes[2] > 1:
+            message = (
+                f"By its name {name[:80]!r} is a mixture of experts ({row.source}), on TP {sizes[0]} x DP {sizes[2]} "
+                f"GPUs without {EXPERTS}: each expert is cut into pieces"
+            )
+            yield Hit(server.place(EXPERTS), message, server.add(EXPERTS), cause="D21")
+        return
+    if not model.facts.layers:
+        return
     if asked and not model.facts.moe:
         message = f"{EXPERTS} is set, and config.json has no experts"
         yield Hit(server.place(EXPERTS), message, server.drop(EXPERTS), cause="D21")
@@ -51,9 +64,14 @@ def experts(subject: Subject) -> Iterable[Hit]:
 def heads(subject: Subject) -> Iterable[Hit]:
     """A tensor parallelism that the model's heads cannot be divided by."""
     server, model = serving(subject), inspected(subject)
-    if server is None or model is None or model.record.gguf is not None or server.has(_DP_ATTENTION):
+    if server is None or server.has(_DP_ATTENTION):
         return
     tp = server.number(TP, default=1)
+    if model is None:
+        yield from _heads_by_name(subject, server, tp or 1)
+        return
+    if model.record.gguf is not None:
+        return
     why = _indivisible(model.facts, tp) if tp else ""
     if why:
         allowed = [str(n) for n in range(1, 17) if not _indivisible(model.facts, n)]
@@ -61,6 +79,20 @@ def heads(subject: Subject) -> Iterable[Hit]:
             server.place(TP),
             f"Tensor parallelism {tp} {why}: the server refuses it",
             f"set it to one of {', '.join(allowed)}; read_model_config works out which one fits",
+            cause="D22",
+        )
+
+
+def _heads_by_name(subject: Subject, server: Serving, tp: int) -> Iterable[Hit]:
+    name = model_names.unread(subject)
+    row = model_names.first(model_names.table().sizes, name)
+    if row is not None and row.heads and row.heads % tp:
+        yield Hit(
+            server.place(TP),
+            f"Tensor parallelism {tp} does not divide the {row.heads} attention heads that {name[:80]!r} has by its name "
+            f"({row.source})",
+            "take a power of two",
+            "warning",
             cause="D22",
         )
 
@@ -78,6 +110,9 @@ def _indivisible(facts: ModelFacts, tp: int) -> str:
 def more_than_there_are(subject: Subject) -> Iterable[Hit]:
     """More GPUs in the command than the job asks for."""
     server, request = serving(subject), hardware.asked(subject)
+    if server is not None and request.none:
+        message = f"{request.path} asks for no GPU, and deployment.command serves a model on GPUs"
+        yield Hit(request.path, message, "ask for the GPUs of a node, such as gpu:8", cause="D23")
     if server is None or not request.count or request.count > LARGEST_NODE:
         return
     sizes = _sizes(server)
@@ -86,6 +121,14 @@ def more_than_there_are(subject: Subject) -> Iterable[Hit]:
         return
     tp, pp, dp = sizes
     has = request.count * (nodes // instances)
+    if request.count > _USUAL_NODE and tp * pp * dp * 2 <= has:
+        yield Hit(
+            request.path,
+            f"{request.path} asks for {request.count} GPUs of a node, and TP {tp} x PP {pp} x DP {dp} uses {tp * pp * dp}: "
+            f"sbatch refuses it where nodes have {_USUAL_NODE}, and the rest idles where they have more",
+            f"ask for {min(tp * pp * dp, _USUAL_NODE)}",
+            cause="D23",
+        )
     if tp * pp * dp > has:
         flag = max(((tp, TP), (pp, PP), (dp, DP)))[1]
         one = "node" if nodes // instances == 1 else f"{nodes // instances} nodes"
@@ -123,7 +166,6 @@ def sequences(subject: Subject) -> Iterable[Hit]:
         server.place(flag),
         f"{text}: {waits}",
         f"set {flag} to {wanted}, or the parallelism to {limit * dp * instances}",
-        "warning" if limit < wanted else "note",
         cause="D37",
     )
 

@@ -13,10 +13,9 @@ from ..compose import MISSING, ConfiguredTask
 from ..paths import Segment
 from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping, params_places
 from .structure import FACTS
-from .unknown_keys import options
+from .used_parameters import templates, used
 
 COMMANDS = "NeMo Evaluator Launcher 0.2.6 resources/all_tasks_irs.yaml (the command templates)"
-_PARAM = re.compile(r"config\.params\.(\w+)")
 _TRANSPORT = ("request_timeout", "max_retries")
 _INERT_TRANSPORT = ("nemo_skills", "helm", "bfcl", "tooltalk")
 _NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval", "genai_perf")
@@ -24,19 +23,9 @@ _FROM_NEL = frozenset({"extra", "task", "limit_samples"})
 _REPEATS = ("num_repeats", "n_samples")
 
 
-@lru_cache(maxsize=512)
-def _used(command: str) -> frozenset[str]:
-    return frozenset(_PARAM.findall(command)) | {f"extra.{name.partition('.')[0]}" for name in options(command)}
-
-
-def _entries(subject: Subject) -> dict[int, CatalogueTask]:
-    """The catalogue's tasks that run in the catalogue's own container: of another one the template is not known."""
-    return {i: e for i, e in subject.catalogue_tasks.items() if not subject.tasks[i].raw.get("container") and e.command}
-
-
 def _ignored(subject: Subject, *, transport: bool) -> Iterable[tuple[str, str, list[CatalogueTask]]]:
     """(path, key, tasks) of each parameter that none of the tasks it is given for uses."""
-    entries = _entries(subject)
+    entries = templates(subject)
     tail = ("config", "params")
     places: list[tuple[tuple[Segment, ...], dict[int, CatalogueTask]]] = [(("evaluation", EVALUATOR, *tail), entries)]
     places += [(("evaluation", "tasks", i, EVALUATOR, *tail), {i: e}) for i, e in entries.items()]
@@ -48,7 +37,7 @@ def _ignored(subject: Subject, *, transport: bool) -> Iterable[tuple[str, str, l
             value = as_mapping(given.get("extra")).get(name) if key != name else given.get(name)
             if value in (None, MISSING) or key in _FROM_NEL or (key in _TRANSPORT) != transport:
                 continue
-            ignoring = [entry for entry in those.values() if key not in _used(entry.command)]
+            ignoring = [entry for entry in those.values() if key not in used(entry.command)]
             # A setting for all tasks is meant for those that know it.
             if ignoring and (len(ignoring) == len(those) and (len(at) > 4 or len(those) == len(subject.tasks))):
                 yield paths.join((*at, *key.split(".", 1))), key, ignoring
@@ -58,16 +47,18 @@ def inert_parameter(subject: Subject) -> Iterable[Hit]:
     """A parameter that the harness's command never uses."""
     for path, key, tasks in _ignored(subject, transport=False):
         entry = tasks[0]
-        used = sorted(name for name in _used(entry.command) if name != "extra")
+        names = sorted(name for name in used(entry.command) if name != "extra")
         message = f"{entry.id} does not use {key}" if len(tasks) == 1 else f"None of the tasks uses {key}"
-        yield Hit(path, message, f"remove it; {entry.id} uses {', '.join(used[:14])}")
+        yield Hit(path, message, f"remove it; {entry.id} uses {', '.join(names[:14])}")
 
 
 def inert_transport(subject: Subject) -> Iterable[Hit]:
-    """request_timeout or max_retries for harnesses that ignore them."""
-    for path, key, tasks in _ignored(subject, transport=True):
-        harnesses = sorted({entry.harness for entry in tasks})
-        yield Hit(path, f"{', '.join(harnesses)} ignores {key}")
+    """request_timeout or max_retries for harnesses that ignore them: one note for the whole config."""
+    found = list(_ignored(subject, transport=True))
+    if found:
+        harnesses = sorted({entry.harness for _, _, tasks in found for entry in tasks})
+        keys = " and ".join(sorted({key for _, key, _ in found}))
+        yield Hit(found[0][0], f"No effect: {', '.join(harnesses)} and {keys} (set {len(found)} times)")
 
 
 def no_limit(subject: Subject) -> Iterable[Hit]:
@@ -127,7 +118,7 @@ def own_ceiling(subject: Subject) -> Iterable[Hit]:
 RULES = (
     Rule(
         "T17",
-        "warning",
+        "note",
         "Inert timeout or retries",
         "remove it, or expect no effect",
         COMMANDS,

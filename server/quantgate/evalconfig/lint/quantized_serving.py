@@ -9,7 +9,7 @@ from ...checkpoint import tables
 from ...checkpoint.flags import kv_choice
 from ...checkpoint.inspection import Inspection
 from ...checkpoint.serving import Advice, advise, must_not_set
-from . import hardware
+from . import hardware, model_names
 from .effective import Serving, inspected, serving
 from .image_tags import read_tag
 from .rule import Hit, Rule, Subject
@@ -25,6 +25,7 @@ _SPARSE = ("deepseek_v32", "deepseek_v4", "deepseek_v41", "glm_moe_dsa")
 """Sparse latent attention: vLLM 0.33.0 takes fp8 for fp8_ds_mla there (v1/attention/backends/mla/flashmla_sparse.py)."""
 _SAME = {"fp8_e4m3": "fp8"}
 _NAMED_NVFP4 = re.compile(r"(?<![a-z0-9])nv-?fp4(?![a-z0-9])(?!.*w4a16)(?<!w4a16.nvfp4)", re.IGNORECASE)
+_NAMED_QUANTIZED = re.compile(r"(?<![a-z0-9])(?:nv-?fp4|fp4|fp8|modelopt)(?![a-z0-9])", re.IGNORECASE)
 
 
 def advice(subject: Subject) -> tuple[Serving, Inspection, Advice] | None:
@@ -109,7 +110,10 @@ def kv_not_calibrated(subject: Subject) -> Iterable[Hit]:
 def forced_quantization(subject: Subject) -> Iterable[Hit]:
     """--quantization beside a record that says it already."""
     found = advice(subject)
-    if found is None or found[2].supported is False:
+    if found is None:
+        yield from _forced_by_name(subject)
+        return
+    if found[2].supported is False:
         return
     server, model, _ = found
     given = server.get("--quantization")
@@ -118,6 +122,19 @@ def forced_quantization(subject: Subject) -> Iterable[Hit]:
         yield Hit(
             server.place("--quantization"),
             f"--quantization {given[:40]} is forced: {row.because}",
+            server.drop("--quantization"),
+            cause="D17",
+        )
+
+
+def _forced_by_name(subject: Subject) -> Iterable[Hit]:
+    server, name = serving(subject), model_names.unread(subject)
+    given = server.get("--quantization") if server is not None and server.framework == "vllm" else None
+    if server is not None and (given or "").startswith("modelopt") and _NAMED_QUANTIZED.search(name):
+        yield Hit(
+            server.place("--quantization"),
+            f"--quantization {(given or '')[:40]} is forced, and {name[:80]!r} is quantized by its name: vLLM takes the "
+            "method from the record, and a flag that differs from it is refused",
             server.drop("--quantization"),
             cause="D17",
         )

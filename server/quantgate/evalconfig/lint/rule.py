@@ -131,6 +131,7 @@ class Rule:
         source: Where it is known from.
         check: Finds the places.
         needs: What it must see beside the file and the environment; without it, it is reported as skipped.
+        decided: Whether a config says enough by itself, so that what it `needs` is not missed.
         of_text: It reads the file as written, and is applied to one that does not compose, too.
     """
 
@@ -142,6 +143,7 @@ class Rule:
     check: Callable[[Subject], Iterable[Hit]]
     needs: tuple[Need, ...] = ()
     of_text: bool = False
+    decided: Callable[[Subject], bool] | None = None
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ CHECKPOINT = "/checkpoint"
 NEL = "NEL 0.2.6 configs/deployment/*.yaml and executors"
 _NATIVE = Path(__file__).with_name("native_model_types.yaml")
 _SERVED_NAME = "--served-model-name"
+_ONE_BY_DEFAULT = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+"""Fields whose flag is 1 when it is absent: vLLM 0.33.0 config/parallel.py, SGLang 0.5.23 arg_groups/fields/parallel.py."""
 
 
 class NativeTypes(BaseModel):
@@ -52,6 +54,15 @@ def served_name(subject: Subject) -> Iterable[Hit]:
     answers = given.split() if given else [server.command.model]
     if _interpolated(wanted) or any("$" in name for name in answers) or wanted in answers or not any(answers):
         return
+    if len(wanted.split()) > 1 and wanted.split()[0] in answers:
+        message = (
+            f"deployment.served_model_name {wanted[:80]!r} has a space: the server takes it for several names, and "
+            "requests ask for the whole"
+        )
+        name = "-".join(wanted.split())[:80]
+        fix = f"write it without spaces: edit_config(set=['deployment.served_model_name={name}'])"
+        yield Hit("deployment.served_model_name", message, fix, cause="D01")
+        return
     fix = f"use `{_SERVED_NAME} ${{deployment.served_model_name}}` in deployment.command"
     if given:
         message = (
@@ -73,6 +84,7 @@ def unread_fields(subject: Subject) -> Iterable[Hit]:
         return
     fields = [*table().fields.flags, *table().fields.other]
     unread = {name: subject.at("deployment", name) for name in fields if _is_unread(subject, server, name)}
+    unread = {name: value for name, value in unread.items() if not _is_default(server.command, name, value)}
     if not unread:
         return
     same = all(_said(server.command, name, value) for name, value in unread.items())
@@ -94,6 +106,11 @@ def unread_fields(subject: Subject) -> Iterable[Hit]:
 def _is_unread(subject: Subject, server: Serving, name: str) -> bool:
     value = paths.dig(subject.written, "deployment", name)
     return value not in (None, "", "???") and not re.search(rf"\$\{{\s*(?:deployment)?\.{name}\b", server.written)
+
+
+def _is_default(command: ServingCommand, name: str, value: object) -> bool:
+    """Whether a field says what the server does without the flag, so that nothing is lost."""
+    return name in _ONE_BY_DEFAULT and str(value) == "1" and not command.has(table().fields.flags[name])
 
 
 def _said(command: ServingCommand, name: str, value: object) -> bool:

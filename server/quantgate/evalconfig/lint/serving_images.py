@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ...checkpoint import tables
-from . import hardware
+from . import hardware, model_names
 from .effective import inspected
 from .image_tags import Tag, read_tag
 from .quantized_serving import nvfp4
@@ -25,9 +25,10 @@ class _Row(BaseModel):
 
 
 class Minimum(_Row):
-    """The lowest version that serves some model types."""
+    """The lowest version that serves some model types, and the names of their releases (a pattern)."""
 
     model_types: tuple[str, ...]
+    names: str = ""
     version: tuple[int, int, int]
 
 
@@ -95,15 +96,24 @@ def moving_tag(subject: Subject) -> Iterable[Hit]:
 def too_old(subject: Subject) -> Iterable[Hit]:
     """An image below the model's documented minimum."""
     tag, model = serving_tag(subject), inspected(subject)
-    if tag is None or tag.framework != "vllm" or not tag.version or model is None:
+    if tag is None or tag.framework != "vllm" or not tag.version:
         return
-    kind = model.facts.model_type
-    row = next((row for row in table().minimum_versions if kind in row.model_types), None)
+    name = model_names.unread(subject) if model is None else ""
+    kind = f"of {name[:80]!r}, by its name," if model is None else model.facts.model_type
+    row = next(
+        (
+            row
+            for row in table().minimum_versions
+            if kind in row.model_types or (row.names and model_names.matches(row.names, name))
+        ),
+        None,
+    )
     if row is not None and tag.version < row.version:
         yield Hit(
             IMAGE,
             f"The model type {kind} needs vLLM {shown(row.version)}, and the image has {tag.shown} ({row.source})",
             f"edit_config(set=['{IMAGE}=vllm/vllm-openai:v{shown(row.version)}']), or a newer one",
+            "warning" if model is None else None,
             cause="D08",
         )
 

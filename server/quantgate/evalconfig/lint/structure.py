@@ -6,10 +6,12 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from ...errors import BadInput
 from .. import missing, paths
 from ..compose import MISSING
 from ..keys import known, other_places
 from .rule import Hit, Rule, Subject, as_mapping, params_places
+from .used_parameters import is_unused
 
 FACTS = "NeMo Evaluator Launcher 0.2.6"
 
@@ -24,10 +26,16 @@ def unknown_section(subject: Subject) -> Iterable[Hit]:
             continue
         belongs = table.misplaced.get(key, "") or other_places(key)
         near = difflib.get_close_matches(key, table.sections, n=1, cutoff=0.7)
-        fix = f"move it to `{belongs}`" if belongs else "remove it, or move it into the section it belongs to"
-        if near and not belongs:
+        message = f"NEL has no top-level section {key!r} and ignores it"
+        if not near and shared_by_anchor(subject, paths.join([key])):
+            yield Hit(paths.join([key]), f"{message}; an alias uses its anchor", BY_HAND.format("C01"), "note")
+            continue
+        fix = "remove it, or move it into the section it belongs to; " + BY_HAND.format("C01")
+        if belongs:
+            fix = f"move it to `{belongs}`"
+        elif near:
             fix = f"did you mean `{near[0]}`?"
-        yield Hit(paths.join([key]), f"NEL has no top-level section {key!r} and ignores it", fix)
+        yield Hit(paths.join([key]), message, fix)
     for key in map(str, as_mapping(subject.config.get("quantgate"))):
         if key not in table.quantgate:
             message = f"The `quantgate` section has no key {key!r}"
@@ -41,6 +49,30 @@ def refers_to(subject: Subject, dotted: str) -> bool:
     )
 
 
+BY_HAND = "where it is meant, list {} under `quantgate: silence`"
+"""The way out for a key that only its author reads."""
+
+
+def shared_by_anchor(subject: Subject, dotted: str) -> bool:
+    """Whether a key of the file holds a YAML anchor that an alias uses: it is there to be shared, not to be read."""
+    try:
+        first = subject.document.line_of(dotted) - 1
+        if not paths.has(paths.dig(subject.written, *paths.parse(dotted)[:-1]), paths.parse(dotted)[-1]):
+            return False  # of an included file
+    except BadInput:
+        return False
+    lines = subject.document.text.splitlines()
+    depth = len(lines[first]) - len(lines[first].lstrip())
+    block = [lines[first]]
+    for line in lines[first + 1 :]:
+        if line.strip() and len(line) - len(line.lstrip()) <= depth:
+            break
+        block.append(line)
+    anchors = re.findall(r"[:\-\[{,][ \t]+&([\w.\-]+)", "\n".join(block))
+    aliases = set(re.findall(r"[:\-\[{,][ \t]*\*([\w.\-]+)", subject.document.text))
+    return bool(aliases.intersection(anchors))
+
+
 def missing_value(subject: Subject) -> Iterable[Hit]:
     """Every `???` that is left, with its meaning."""
     for at, written in paths.walk(subject.written):
@@ -51,7 +83,11 @@ def missing_value(subject: Subject) -> Iterable[Hit]:
             yield Hit(path, message, f"edit_config(set=['{path}=…'])")
     for gap in missing.missing_values(subject.config):
         if not gap.placeholder and gap.path not in subject.composed.derived_missing:
-            yield Hit(gap.path, f"{gap.path} is not given: {gap.meaning}", _who(gap))
+            if is_unused(subject, paths.parse(gap.path)):
+                message = f"{gap.path} is left open, and no task of this config uses it"
+                yield Hit(gap.path, message, f"edit_config(unset=['{gap.path}'])")
+            else:
+                yield Hit(gap.path, f"{gap.path} is not given: {gap.meaning}", _who(gap))
 
 
 def placeholder(subject: Subject) -> Iterable[Hit]:
@@ -94,6 +130,12 @@ def target_in_config(subject: Subject) -> Iterable[Hit]:
         )
 
 
+_REQUEST_FIELDS = frozenset(
+    {"top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "seed", "stop", "logprobs"}
+)
+"""Fields of a completion request that a model card may name, and nemo-evaluator's parameters do not have."""
+
+
 def unknown_params(subject: Subject) -> Iterable[Hit]:
     """Keys of `params` that the harness's container refuses."""
     allowed = known().params
@@ -102,7 +144,9 @@ def unknown_params(subject: Subject) -> Iterable[Hit]:
             if key not in allowed:
                 near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.7)
                 hint = (
-                    f"did you mean `{near[0]}`?"
+                    f"it is a field of the request: put {key} into the adapter's params_to_add"
+                    if key in _REQUEST_FIELDS
+                    else f"did you mean `{near[0]}`?"
                     if near
                     else "put harness options under `extra`, request fields in params_to_add"
                 )

@@ -11,6 +11,7 @@ from ...checkpoint.parsers import reasoning_parser
 from ...checkpoint.serving import Flag, serving_flags
 from .. import paths
 from ..compose import ConfiguredTask
+from . import model_names
 from .effective import Serving, inspected, serving
 from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 
@@ -27,7 +28,10 @@ _OFF = (False, "false", "disabled", "off", "none", "chat")
 def trace_in_answers(subject: Subject) -> Iterable[Hit]:
     """A model that thinks, a server that does not set its trace apart, and no interceptor that strips it."""
     server, model = serving(subject), inspected(subject)
-    if server is None or model is None or server.has(_PARSER):
+    if server is None or server.has(_PARSER):
+        return
+    if model is None:
+        yield from _trace_by_name(subject, server)
         return
     wanted = _parser(server, model.facts, model.record)
     if wanted is None or _is_default(server, model.facts.model_type):
@@ -41,6 +45,24 @@ def trace_in_answers(subject: Subject) -> Iterable[Hit]:
             f"The model thinks ({wanted.because[:200]}), the command has no {_PARSER}, and process_reasoning_traces is "
             f"off: the trace stands in the answers of {_named(leaking)}",
             server.add(_PARSER, wanted.value),
+            cause="D27",
+        )
+
+
+def _trace_by_name(subject: Subject, server: Serving) -> Iterator[Hit]:
+    name = model_names.unread(subject)
+    row = model_names.first(model_names.table().reasoning, name)
+    parser = row.parsers.get(server.framework) if row is not None else None
+    if row is None or parser is None:
+        return
+    leaking = [task for task in subject.tasks if _thinks(subject, server, task, False) and _keeps(subject, task)]
+    if leaking:
+        yield Hit(
+            server.place(_PARSER),
+            f"By its name {name[:80]!r} thinks ({row.source}), the command has no {_PARSER}, and "
+            f"process_reasoning_traces is off: the trace would stand in the answers of {_named(leaking)}",
+            server.add(_PARSER, parser),
+            "warning",
             cause="D27",
         )
 
@@ -135,7 +157,10 @@ def _doubled(path: str, kwargs: dict[str, Any], given: list[str]) -> Hit:
 
 def _unknown(subject: Subject, path: str, key: str) -> Iterator[Hit]:
     model = inspected(subject)
-    if model is None or not model.facts.chat_template or re.search(rf"\b{key}\b", model.facts.chat_template):
+    if model is None:
+        yield from _other_by_name(subject, path, key)
+        return
+    if not model.facts.chat_template or re.search(rf"\b{key}\b", model.facts.chat_template):
         return
     known = model.facts.reasoning_switch
     if known in KEYS:
@@ -147,6 +172,19 @@ def _unknown(subject: Subject, path: str, key: str) -> Iterator[Hit]:
         message = f"{_KWARGS}.{key} is no variable of {model.facts.template_file}: it has no effect"
         at = f"{path}.{key}" if "params_to_add" in path else path
         yield Hit(at, message, "remove it; the model card says how thinking is turned on", "warning", cause="D28")
+
+
+def _other_by_name(subject: Subject, path: str, key: str) -> Iterator[Hit]:
+    name = model_names.unread(subject)
+    row = model_names.first(model_names.table().thinking_keys, name)
+    if row is not None and row.key != key:
+        yield Hit(
+            f"{path}.{key}" if "params_to_add" in path else path,
+            f"{_KWARGS}.{key}: by its name {name[:80]!r} knows {row.key} ({row.source}); another key may have no effect",
+            f"write {row.key}",
+            "warning",
+            cause="D28",
+        )
 
 
 RULES = (

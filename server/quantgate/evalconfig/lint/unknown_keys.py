@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from typing import Any
 
 from .. import paths
@@ -15,9 +13,9 @@ from ..paths import Segment
 from .composition import group
 from .report import Severity
 from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
-from .structure import FACTS, refers_to
+from .structure import BY_HAND, FACTS, refers_to, shared_by_anchor
+from .used_parameters import options
 
-_EXTRA = re.compile(r"config\.params\.extra\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 _WHOLE = frozenset({"items", "keys", "values", "get"})
 _SHOWN = 12
 
@@ -45,9 +43,12 @@ def _in_sections(subject: Subject) -> Iterable[Hit]:
             if home == section:
                 message = f"{section}.{key} means nothing here: another {section} than this config's reads it"
                 yield Hit(f"{section}.{key}", message, "remove it, or change `defaults`")
+            elif not near and shared_by_anchor(subject, f"{section}.{key}"):
+                yield Hit(f"{section}.{key}", f"{message}; an alias uses its anchor", BY_HAND.format("C02"), "note")
             else:
                 meant = f"{section}.{near[0]}" if near else ""
-                yield Hit(f"{section}.{key}", message, _hint(key, names, 0.75, home), explains=meant)
+                hint = _hint(key, names, 0.75, home) + ("" if near or home else f"; {BY_HAND.format('C02')}")
+                yield Hit(f"{section}.{key}", message, hint, explains=meant)
 
 
 def _deployment_group(subject: Subject) -> str:
@@ -65,6 +66,10 @@ def _in_closed_places(subject: Subject) -> Iterable[Hit]:
                     continue
                 where = paths.join([*at, key])
                 home, near = other_places(key), _near(key, names, 0.6)
+                if not near and shared_by_anchor(subject, where):
+                    message = f"There is no key {where}; an alias uses its anchor"
+                    yield Hit(where, message, BY_HAND.format("C02"), "note")
+                    continue
                 hint = _hint(key, names, 0.6, "" if home == paths.join(at) else home)
                 meant = paths.join([*at, near[0]]) if near else ""
                 yield Hit(where, f"There is no key {where}", hint, explains=meant)
@@ -129,12 +134,6 @@ def _extras(subject: Subject) -> Iterable[tuple[list[Segment], dict[str, Any], f
     for index, names in own.items():
         at: list[Segment] = ["evaluation", "tasks", index, *tail]
         yield at, as_mapping(subject.at(*at)), names
-
-
-@lru_cache(maxsize=512)
-def options(command: str) -> frozenset[str]:
-    """The options below `params.extra` that a harness's command template names, as dotted paths."""
-    return frozenset(_EXTRA.findall(command))
 
 
 def _near(key: str, names: Collection[str], cutoff: float) -> list[str]:
