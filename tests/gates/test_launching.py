@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
-from quantgate.gates import endpoint, judging, launching, ledger, lookup, plan, waiting
+from quantgate.gates import endpoint, judging, launching, ledger, lookup, plan, submission, waiting
 from quantgate.launcher import containers, door
 
 
@@ -78,11 +78,11 @@ def nel(monkeypatch: pytest.MonkeyPatch) -> Launches:
     return launches
 
 
-def _canary(config: Path, **changes: Any) -> launching.Launch:
+def _canary(config: Path, **changes: Any) -> submission.Launch:
     return launching.canary(str(config), **{"samples": 5, "tasks": [], "again": False, **changes})
 
 
-def _run(config: Path, **changes: Any) -> launching.Launch:
+def _run(config: Path, **changes: Any) -> submission.Launch:
     return launching.run(str(config), **{"tasks": [], "max_samples": 0, "skip_gates_reason": "", **changes})
 
 

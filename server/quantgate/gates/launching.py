@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import QuantgateError, Refused
 from ..evalconfig import lint
-from ..launcher import containers, door, harnesses
+from ..launcher import door
 from ..runs.invocation import LIVE
-from . import endpoint, judging, ledger, lookup, plan
+from . import judging, ledger, plan, submission
 
 NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval")
 """Harnesses for which limit_samples does nothing (NEL 0.2.6): a canary of theirs would be the full run."""
@@ -28,15 +25,6 @@ class DryRun:
     findings: list[lint.Finding]
     output_tail: str
     error: str
-
-
-@dataclass(frozen=True)
-class Launch:
-    """A launch that was made, or the one that was found instead."""
-
-    attempt: ledger.Attempt
-    plan: plan.Plan
-    found: bool
 
 
 def dry_run(config: str) -> DryRun:
@@ -64,7 +52,7 @@ def dry_run(config: str) -> DryRun:
     return DryRun(True, planned, report.findings, answer.output_tail, "")
 
 
-def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launch:
+def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submission.Launch:
     """Launch a canary, or find the one that this config already has.
 
     Raises:
@@ -79,9 +67,9 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launc
             fix=f"give 1 to {MAX_CANARY_SAMPLES}; 10 is usual",
         )
     chosen = planned.chosen(tasks)
-    before = _newest_canary(planned, chosen)
+    before = submission.newest_canary(planned, chosen)
     if before is not None and not again:
-        return Launch(before, planned, found=True)
+        return submission.Launch(before, planned, found=True)
     _require_dry_run(planned)
     for task in chosen:
         if task.harness in NO_LIMIT:
@@ -91,12 +79,12 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> Launc
             )
 
     def same() -> ledger.Attempt | None:
-        return None if again else _newest_canary(planned, chosen)
+        return None if again else submission.newest_canary(planned, chosen)
 
-    return _launch(planned, "canary", tasks, samples, same)
+    return submission.submit(planned, "canary", tasks, samples, same)
 
 
-def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> Launch:
+def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> submission.Launch:
     """Launch the full run, or a subset of it.
 
     Raises:
@@ -124,7 +112,7 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
                 return attempt
         return None
 
-    return _launch(planned, kind, tasks, max_samples, same)
+    return submission.submit(planned, kind, tasks, max_samples, same)
 
 
 def _require_dry_run(planned: plan.Plan) -> None:
@@ -134,16 +122,8 @@ def _require_dry_run(planned: plan.Plan) -> None:
         raise Refused(f"The dry run {why}", where=str(planned.path), fix=f"dry_run(config={str(planned.path)!r})")
 
 
-def _newest_canary(planned: plan.Plan, tasks: Sequence[plan.PlannedTask]) -> ledger.Attempt | None:
-    """The newest canary of this fingerprint that was launched with all of these tasks."""
-    for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind="canary"):
-        if attempt.outcome != "failed" and set(tasks) <= set(planned.chosen(list(attempt.tasks))):
-            return attempt
-    return None
-
-
 def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
-    attempt = _newest_canary(planned, [task])
+    attempt = submission.newest_canary(planned, [task])
     fix = f"canary(config={str(planned.path)!r})"
     if attempt is None:
         raise Refused(
@@ -166,89 +146,3 @@ def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
             where=f"invocation {gate.invocation_id}",
             fix=f"mend the cause (logs, verify_run), then {fix[:-1]}, again=true)",
         )
-
-
-def _launch(
-    planned: plan.Plan, kind: str, tasks: list[str], limit: int, same: Callable[[], ledger.Attempt | None]
-) -> Launch:
-    """Launch, unless `same` finds what is asked for already going on; two callers never both launch it."""
-    if planned.composed.executor not in plan.LAUNCHED_HERE:
-        raise Refused(
-            f"This version launches local runs only, not on {planned.composed.executor!r}",
-            where="execution.type",
-            fix="use execution.type process or local, or launch the checked config with `nel run --config …`",
-        )
-    _require_harnesses(planned, tasks)
-    env = planned.environment()
-    served = endpoint.probe(planned.config, env)
-    if kind != "canary":
-        _require_same_endpoint(planned, served, planned.chosen(tasks))
-    attempt = ledger.Attempt(
-        invocation_id=door.new_invocation_id(),
-        kind=kind,
-        fingerprint=planned.fingerprint,
-        config=str(planned.path),
-        executor=planned.composed.executor,
-        # Absolute from here on: another server may look for it from another working directory.
-        output_dir=str(Path(str(planned.config["execution"]["output_dir"])).expanduser().absolute()),
-        tasks=tuple(tasks),
-        sample_limit=limit,
-        endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
-    )
-    with ledger.exclusive():
-        found = same()
-        if found is not None:
-            return Launch(found, planned, found=True)
-        ledger.add_attempt(attempt)
-    return Launch(_submit(attempt, planned, env), planned, found=False)
-
-
-def _submit(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str]) -> ledger.Attempt:
-    request = door.Request(
-        planned.path,
-        Path(attempt.output_dir),
-        attempt.invocation_id,
-        attempt.sample_limit,
-        attempt.tasks,
-        planned.digest,
-    )
-    outcome, error = "failed", "the launch was interrupted"
-    try:
-        door.launch(request, env)
-        outcome = "launched"
-    except QuantgateError as refusal:
-        error = str(refusal)
-        # NEL may have started it before it failed: what is on disk decides.
-        directory = lookup.invocation_dir(attempt)
-        if directory is None or not judging.started(directory):
-            raise
-        outcome = "launched"
-    finally:
-        directory = lookup.invocation_dir(attempt)
-        done = dataclasses.replace(
-            attempt, outcome=outcome, run_dir=str(directory or ""), error="" if outcome == "launched" else error
-        )
-        ledger.finish_attempt(done.invocation_id, outcome=done.outcome, run_dir=done.run_dir, error=done.error)
-    return done
-
-
-def _require_same_endpoint(
-    planned: plan.Plan, served: endpoint.Served | None, chosen: Sequence[plan.PlannedTask]
-) -> None:
-    """The model list of the endpoint must be the one that the canary saw, where both are known."""
-    canary = _newest_canary(planned, chosen) or _newest_canary(planned, chosen[:1])
-    before = json.loads(canary.endpoint).get("models", []) if canary and canary.endpoint else []
-    if served and before and served.models and sorted(before) != sorted(served.models):
-        raise Refused(
-            "The endpoint serves other models than at the canary",
-            where=f"{served.url} lists {', '.join(served.models[:5])}; the canary saw {', '.join(before[:5])}",
-            fix=f"canary(config={str(planned.path)!r}, again=true)",
-        )
-
-
-def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
-    if planned.composed.executor == "process":
-        for task in planned.chosen(tasks):
-            harnesses.require_wheel(task.harness, task.container)
-    else:
-        containers.require_engine()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..gates import judging, launching, waiting
+from ..gates import judging, launching, submission, waiting
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
 
@@ -64,7 +64,7 @@ def _next_step(view: judging.View, path: str) -> str:
     )
 
 
-def _warnings(launch: launching.Launch, view: judging.View) -> list[str]:
+def _warnings(launch: submission.Launch, view: judging.View) -> list[str]:
     warnings = (
         ["This is the canary that the unchanged config already had; again=true starts a new one."]
         if launch.found
