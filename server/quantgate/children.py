@@ -40,7 +40,13 @@ class Finished:
 
 
 def run(
-    argv: Sequence[str], *, stdin: bytes, env: Mapping[str, str], seconds: float, cwd: Path | None = None
+    argv: Sequence[str],
+    *,
+    stdin: bytes,
+    env: Mapping[str, str],
+    seconds: float,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Finished:
     """Run a helper to its end.
 
@@ -50,6 +56,7 @@ def run(
         env: Its whole environment.
         seconds: Time limit; its process group is ended when it is reached.
         cwd: Working directory.
+        pass_fds: Descriptors that it inherits under the same numbers.
     """
     # Files, not pipes: what the helper starts and leaves behind may hold its output open after it has ended.
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
@@ -62,6 +69,7 @@ def run(
             stderr=subprocess.STDOUT,
             env=dict(env),
             cwd=cwd,
+            pass_fds=tuple(pass_fds),
             start_new_session=True,
         )
         with _lock:

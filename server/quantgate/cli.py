@@ -1,4 +1,4 @@
-"""The command line: `quantgate serve | call TOOL | tools | demo`."""
+"""The command line: `quantgate serve | call TOOL | tools | watch | runs | demo`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pathlib import Path
 from . import __version__
 from .demo import DEFAULT_CANARY_SAMPLES, DEFAULT_DIRECTORY, DEFAULT_MAX_TOKENS, DEFAULT_SAMPLES
 
+MOST_RUNS = 10_000
+"""The longest list of `quantgate runs`."""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -19,13 +22,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quantgate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="speak MCP on standard input and output")
+    serve = commands.add_parser("serve", help="speak MCP on standard input and output")
+    # Not a flag of `call`: that line is often typed by an agent.
+    serve.add_argument(
+        "--allow-skip-gates",
+        action="store_true",
+        help="let run start without a passed dry run and canary when it is given a reason, without asking you each time",
+    )
     call = commands.add_parser("call", help="call one tool and print its result as JSON")
     call.add_argument("tool", help="the tool's name")
     call.add_argument(
         "arguments", nargs="?", default="{}", help="its arguments as a JSON object; - reads them from standard input"
     )
     commands.add_parser("tools", help="list the tools with their steps")
+    watch = commands.add_parser("watch", help="watch a run until it has ended; Ctrl-C leaves the run alone")
+    watch.add_argument(
+        "invocation", nargs="?", default="", help="its id or directory (default: the newest that is going on)"
+    )
+    runs = commands.add_parser("runs", help="list what was launched, when, by which config, and how it ended")
+    runs.add_argument("--limit", type=_positive, default=20, help="most runs (default %(default)s)")
+    runs.add_argument("--json", action="store_true", help="print one JSON array")
     demo = commands.add_parser("demo", help="play a whole evaluation of a small real model on this machine")
     demo.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, help="samples of the run (default %(default)s)")
     demo.add_argument(
@@ -38,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
         "--home", type=Path, default=None, help=f"where everything is kept (default ./{DEFAULT_DIRECTORY})"
     )
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"give a number from 1 to {MOST_RUNS}")
+    return int(text)
 
 
 def _call(name: str, text: str) -> int:
@@ -78,6 +100,26 @@ def _tools() -> int:
     return 0
 
 
+def _watching(args: argparse.Namespace) -> int:
+    """`watch` and `runs`: 2 for a run that does not exist, as for a wrong argument."""
+    from .errors import BadInput, QuantgateError
+    from .redact import redact
+
+    try:
+        if args.command == "runs":
+            from .watch.listing import list_runs
+
+            return list_runs(args.limit, as_json=args.json)
+        from .watch.session import watch
+
+        return watch(args.invocation)
+    except QuantgateError as error:
+        print(redact(str(error)), file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
 def _demo(args: argparse.Namespace) -> int:
     from .demo import play
 
@@ -88,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0, or 1 when a tool refused.
+        0, or 1 when a tool refused; for `watch` how the run ended.
     """
     args = _parser().parse_args(argv)
     try:
@@ -103,10 +145,12 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "serve":
         from .server import serve
 
-        serve()
+        serve(allow_skip_gates=args.allow_skip_gates)
         return 0
     if args.command == "call":
         return _call(args.tool, args.arguments)
+    if args.command in {"watch", "runs"}:
+        return _watching(args)
     return _demo(args) if args.command == "demo" else _tools()
 
 

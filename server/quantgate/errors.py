@@ -6,9 +6,12 @@ QuantgateError            what is wrong, where, and how to fix it
 │   ├── CheckpointError   a checkpoint on disk (file, line, field)
 │   └── UnknownName       no such task, run or tool; names the nearest ones
 ├── Refused               a gate or a policy says no
+│   └── ConsentNeeded     (gates.consent) a person's yes is missing; it carries what to ask
 ├── LauncherError         NEL could not do what it was asked
 ├── HarnessError          a harness could not be installed or has no wheel
 ├── EndpointError         the model's endpoint does not answer as it must
+├── ClusterError          a cluster does not let us in, or its scheduler refuses
+│   └── Unreachable       nothing is known: the link is down or too slow
 └── StorageError          the disk, a lock or the ledger
 
 A message is one paragraph that an agent can act on: `what`, then `Where:`, then `Fix:`.
@@ -89,6 +92,14 @@ class HarnessError(QuantgateError):
 
 class EndpointError(QuantgateError):
     """The model's endpoint does not answer as it must."""
+
+
+class ClusterError(QuantgateError):
+    """A cluster does not let us in, or its scheduler refuses."""
+
+
+class Unreachable(ClusterError):
+    """A cluster does not answer: nothing is known of what runs there."""
 
 
 class StorageError(QuantgateError):

@@ -8,6 +8,7 @@ platform's cache directory.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,21 @@ MAX_ENTRIES = 50
 """Most checkpoints, configs, runs or patches that are listed of one workspace."""
 
 _PATCH_SUFFIXES = {".patch", ".diff", ".sh", ".py"}
+
+MOUNTS = Path("/proc/self/mounts")
+"""The kernel's table of mounted file systems (proc(5)); absent on other systems than Linux."""
+# fmt: off
+NETWORK_KINDS = frozenset((
+    "9p", "acfs", "afpfs", "afs", "auristorfs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs",
+    "hdfs", "lustre", "mmfs", "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "smb", "smb2",
+    "smb3", "smbfs", "vboxsf", "virtiofs", "webdav", "weka", "wekafs",
+))
+"""File systems that several machines may share: locks and shared memory between machines cannot be relied on there."""
+LOCAL_FUSE = frozenset((
+    "cryfs", "encfs", "exfat", "ext2", "fuse-overlayfs", "gocryptfs", "lxcfs", "mergerfs", "ntfs", "ntfs-3g", "portal",
+))
+# fmt: on
+"""Kinds of `fuse.KIND` that lie on this machine's disks; any other is taken for a network's."""
 
 
 def state_dir() -> Path:
@@ -55,6 +71,51 @@ def cache_dir() -> Path:
     else:
         path = Path(home).expanduser() / "cache" if home else platformdirs.user_cache_path("quantgate")
     return _made(path, "QUANTGATE_CACHE")
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """Where a path lies.
+
+    Attributes:
+        kind: The kernel's name of it ("ext4", "nfs4", "fuse.sshfs"); empty when it is not known.
+        network: Whether other machines may have it mounted too.
+        mount: The mount point; empty when it is not known.
+    """
+
+    kind: str
+    network: bool
+    mount: str = ""
+
+
+def file_system(path: Path) -> FileSystem:
+    """The file system that a path lies on, or would lie on once it is made: that of the longest mount point above it."""
+    real = path.resolve()
+    best = FileSystem("", False)
+    for mount, kind in _mounts():
+        # Of two mounts on one point the later one hides the earlier.
+        if len(mount) >= len(best.mount) and real.is_relative_to(mount):
+            best = FileSystem(kind, _is_network(kind), mount)
+    return best
+
+
+def _is_network(kind: str) -> bool:
+    plain, _, fuse = kind.lower().partition(".")
+    if plain == "fuse" and fuse:
+        return fuse not in LOCAL_FUSE
+    return plain in NETWORK_KINDS
+
+
+def _mounts() -> list[tuple[str, str]]:
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        import psutil
+
+        return [(p.mountpoint, p.fstype) for p in psutil.disk_partitions(all=True)]
+    rows = [line.split(" ") for line in lines]
+    # The kernel writes a blank in a name as \040.
+    return [(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), row[1]), row[2]) for row in rows if len(row) >= 3]
 
 
 def workspace_root() -> Path:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from quantgate.checkpoint.identity import identity
+import pytest
+
+from quantgate.checkpoint import identity as module
+from quantgate.checkpoint.identity import LAYOUT, WEIGHTS, identify, identity
 
 from .made import SAMPLES, checkpoint, safetensors
 
@@ -64,3 +68,72 @@ def test_files_of_megatron_do_not_change_the_identity_of_other_checkpoints(tmp_p
     (tmp_path / "notes.yaml").write_text("a: 1")
     (tmp_path / ".metadata").write_text("x")
     assert identity(tmp_path) == before
+
+
+def test_a_changed_block_of_a_tensor_is_seen_and_a_touched_file_is_not(tmp_path: Path) -> None:
+    checkpoint(tmp_path, tensors={"a.weight": ("U8", (2_000_000,))})
+    path = tmp_path / "model.safetensors"
+    before = identify(tmp_path)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert identify(tmp_path) == before
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    after = identify(tmp_path)
+    assert after.digest != before.digest
+    assert {name for name in before.parts if before.parts[name] != after.parts[name]} == {"weights"}
+
+
+def test_parts_tell_a_config_file_a_layout_and_the_weights_apart(tmp_path: Path) -> None:
+    tensors = {"a.weight": ("U8", (1000,))}
+    before = identify(checkpoint(tmp_path, tensors=tensors)).parts
+    assert set(before) == {"config.json", LAYOUT, WEIGHTS}
+
+    def differing() -> set[str]:
+        now = identify(tmp_path).parts
+        return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+
+    checkpoint(tmp_path, tensors=tensors, max_position_embeddings=8192)
+    assert differing() == {"config.json"}
+    checkpoint(tmp_path, tensors={"a.weight": ("U8", (1001,))})
+    assert differing() == {LAYOUT, WEIGHTS}
+    checkpoint(tmp_path, tensors=tensors)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert differing() == {"tokenizer.json"}
+
+
+def test_settled_files_are_read_once_and_a_replaced_one_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint(tmp_path, tensors={"a.weight": ("U8", (1000,))})
+    before = identity(tmp_path)
+    # As if some seconds had passed: younger files are not remembered.
+    monkeypatch.setattr(module, "SETTLED_SECONDS", -1.0)
+    read: list[str] = []
+    original = module._read
+
+    def counting(path: Path, *, weights: bool) -> module._FileDigest:
+        read.append(path.name)
+        return original(path, weights=weights)
+
+    monkeypatch.setattr(module, "_read", counting)
+    assert identity(tmp_path) == before
+    assert sorted(read) == ["config.json", "model.safetensors"]
+    assert identity(tmp_path) == before
+    assert len(read) == 2
+    replacement = tmp_path / "new"
+    replacement.write_bytes((tmp_path / "model.safetensors").read_bytes()[:-1] + b"\x01")
+    replacement.replace(tmp_path / "model.safetensors")
+    assert identity(tmp_path) != before
+    assert read[2:] == ["model.safetensors"]
+
+
+def test_a_file_that_was_just_written_is_read_again(tmp_path: Path) -> None:
+    checkpoint(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    seen = set()
+    for text in "abcdefgh":
+        # All within one tick of a coarse clock, all of one size.
+        path.write_text(text)
+        os.utime(path)
+        seen.add(identity(tmp_path))
+    assert len(seen) == 8

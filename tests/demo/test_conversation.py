@@ -38,6 +38,11 @@ class Server:
         self.shown = ""
         self.refusing: dict[str, str] = {"run": "No canary of this config has passed. Fix: call canary first."}
 
+    def _change(self, changed: bool) -> None:
+        self.refusing.pop("run", None)
+        if changed:
+            self.refusing["run"] = "The config changed since its canary: temperature. Fix: dry_run first."
+
     @property
     def tools(self) -> list[str]:
         return [tool for tool, _ in self.calls]
@@ -47,8 +52,11 @@ class Server:
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> Answer:
         self.calls.append((tool, arguments))
-        if tool == "run" and "canary" in self.tools:
+        if tool == "canary":
             self.refusing.pop("run", None)
+        if tool == "edit_config" and len(self.arguments("edit_config")) > 1:
+            # The second one changes the config after the canary, the third sets it back.
+            self._change(arguments["set"][0].endswith("0.7"))
         if tool in self.refusing:
             return Answer(False, Fields(None), self.refusing[tool])
         name = "status_run" if tool == "status" and "run-id" in arguments["invocation_ids"] else tool
@@ -77,16 +85,32 @@ def test_the_gates_are_passed_in_order_and_a_run_before_them_is_shown_refused() 
         "build_config",
         "edit_config",
         "check_config",
-        "run",
         "dry_run",
+        "run",
         "canary",
         "status",
+        "edit_config",
+        "run",
+        "edit_config",
         "run",
         "status",
         "verify_run",
     ]
     assert "at most 128 tokens; 100% of the canary's were cut off there" in " ".join(shown.replace("│", " ").split())
-    assert "tool error, as it should be: No canary of this config has passed." in " ".join(shown.split())
+    flat = " ".join(shown.split())
+    early = flat.index("tool error, as it should be: No canary of this config has passed.")
+    changed = flat.index("tool error, as it should be: The config changed since its canary: temperature.")
+    assert early < flat.index("Gate: passed") < changed < flat.index("Validated score") < flat.index("What next:")
+    temperatures = [edit["set"][0].rpartition("=")[2] for edit in server.arguments("edit_config")[1:]]
+    assert temperatures == ["0.7", "0"]
+
+
+def test_a_changed_config_that_is_not_refused_ends_the_demo() -> None:
+    server = Server()
+    server._change = lambda changed: None  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="was not refused"):
+        _hold(server)
+    assert server.tools.count("run") == 2
 
 
 def test_the_config_gets_the_endpoint_and_loses_what_the_template_left_open() -> None:
@@ -154,7 +178,7 @@ def test_a_run_that_an_earlier_canary_already_allows_is_not_started_twice() -> N
     server.refusing = {}
     valid, shown = _hold(server)
     assert valid
-    assert server.tools.count("run") == 1
+    assert server.tools.count("run") == 2, "the one that was open, and the one of the changed config"
     assert "A canary of an earlier demo covers this very config" in shown
 
 

@@ -34,7 +34,10 @@ def _screen(terminal: bool = False) -> tuple[Screen, io.StringIO]:
         ("build_config", ["Wrote demo/workspaces", "Still to fill in: tokenizer, params_to_add, model_id"]),
         ("edit_config", [" removed", "Nothing left to fill in", "Warning: ifbench: the recipe, as ifbench.ifbench"]),
         ("check_config", ["Passed: 27 rules checked"]),
-        ("dry_run", ["Passed: 1 job would run", "3c9c190c5a56"]),
+        (
+            "dry_run",
+            ["Passed: 1 job would run", "wheel nvidia-ifbench==26.3, environment installed", "4 generated files kept"],
+        ),
         ("canary", ["Invocation canary-id: succeeded", "Warning: 100% of the answers were cut off"]),
         ("run", ["Invocation run-id: running", "24 requests planned"]),
         (

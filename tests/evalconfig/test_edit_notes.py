@@ -186,3 +186,60 @@ def test_a_task_named_twice_and_an_account_that_is_none_are_refused(tmp_path: Pa
 
 def test_a_question_mark_in_a_list_is_quoted_for_the_yaml_that_nel_reads() -> None:
     assert yaml.safe_load(f"a: {render.inline(['A?', 'b'])}") == {"a": ["A?", "b"]}
+
+
+def test_the_gpu_is_kept_in_the_config_and_written_once(tmp_path: Path) -> None:
+    path = write(tmp_path, SLURM)
+    done = _edit(path, gpu_arch="H100")
+    assert compose(path).config["quantgate"] == {"gpu_arch": "H100"}
+    assert _said(done, "quantgate.gpu_arch is H100")
+    assert "D40" in {finding.rule for finding in done.report.findings}
+    again = _edit(path, gpu_arch="H100")
+    assert again.diff == ""
+    assert _said(_edit(path, gpu_arch="B200"), "quantgate.gpu_arch is B200 (was H100)")
+    with pytest.raises(BadInput):
+        _edit(path, gpu_arch="H999")
+
+
+def test_experts_over_replicas_are_spread_whole(tmp_path: Path) -> None:
+    tensors = {f"model.layers.0.mlp.experts.{n}.up_proj.weight": ("BF16", (4, 4)) for n in range(4)}
+    moe = {"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "num_experts": 4}
+    shape = {"num_hidden_layers": 1, "num_attention_heads": 8, "num_key_value_heads": 8, "hidden_size": 64}
+    model = checkpoint(tmp_path / "moe", None, tensors, **{**QWEN, **moe, **shape})
+    done = _edit(write(tmp_path, SLURM), model=str(model), gpus=8, gpu_memory_gb=180)
+    assert "--data-parallel-size 8" in done.diff
+    assert "--enable-expert-parallel" in done.diff
+    assert "D21" not in {finding.rule for finding in done.report.findings}
+
+
+def test_what_fits_on_sglang_says_whose_share_of_the_memory_it_takes(tmp_path: Path) -> None:
+    text = SLURM.replace("deployment: vllm", "deployment: sglang").replace(
+        "vllm/vllm-openai:v0.11.0", "lmsysorg/sglang:v0.5.3"
+    )
+    tensors = {"model.layers.0.mlp.up_proj.weight": ("BF16", (4, 4))}
+    model = checkpoint(tmp_path / "m", None, tensors, **QWEN)
+    assert _said(_edit(write(tmp_path, text), model=str(model), gpus=8, gpu_memory_gb=80), "taken for sglang too")
+
+
+def test_a_request_s_parameter_as_a_flag_is_found_by_the_same_edit(tmp_path: Path) -> None:
+    done = _edit(write(tmp_path, _own("vllm serve /checkpoint")), set=["deployment.command.--temperature=0.6"])
+    assert "P32" in {finding.rule for finding in done.report.findings}
+
+
+@pytest.mark.parametrize(
+    ("task", "extra"),
+    [
+        ("lm-evaluation-harness.gsm8k", None),
+        ("lm-evaluation-harness.hellaswag", {"tokenizer": "???", "tokenizer_backend": "huggingface"}),
+        ("ruler.ruler-4k-chat", {"tokenizer": "???", "tokenizer_backend": "hf"}),
+        ("genai_perf_eval.genai_perf_generation", {"tokenizer": "???"}),
+    ],
+)
+def test_a_task_gets_a_tokenizer_only_where_its_harness_needs_one(
+    tmp_path: Path, task: str, extra: dict[str, str] | None
+) -> None:
+    path = write(tmp_path, PROCESS.replace("  type: process # no container\n", ""))
+    _edit(path, add_tasks=[task])
+    added = yaml.safe_load(path.read_text())["evaluation"]["tasks"][1]
+    found = added.get("nemo_evaluator_config", {}).get("config", {}).get("params", {}).get("extra")
+    assert found == extra

@@ -11,6 +11,7 @@ from quantgate.launcher import templates
 
 from .corpus import ENVIRONMENT
 from .made import write
+from .unusual_configs import UNUSUAL
 from .valid_configs import VALID
 
 OPEN = {"C03", "C11"}
@@ -29,10 +30,10 @@ def _template_choices() -> list[tuple[str, str, str, str, tuple[str, ...]]]:
     return combinations[::17]
 
 
-@pytest.mark.parametrize("name", VALID)
+@pytest.mark.parametrize("name", [*VALID, *UNUSUAL])
 def test_a_valid_config_has_no_error_and_no_warning(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEMO_EVALUATOR_TELEMETRY_LEVEL", "0")
-    report = check(write(tmp_path, VALID[name]))
+    report = check(write(tmp_path, {**VALID, **UNUSUAL}[name]))
     assert [finding for finding in report.findings if finding.severity != "note"] == []
     assert report.ok
 

@@ -14,68 +14,10 @@ import pytest
 import yaml
 
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
-from quantgate.gates import endpoint, judging, launching, ledger, lookup, plan, submission, waiting
-from quantgate.launcher import containers, door
+from quantgate.gates import consent, endpoint, judging, launching, ledger, lookup, plan, submission, waiting
+from quantgate.launcher import containers, door, launch_lock
 
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "eval.yaml"
-    _write(path, tmp_path / "results")
-    return path
-
-
-def _write(path: Path, output: Path, tasks: tuple[str, ...] = ("ifbench.ifbench",), **params: Any) -> None:
-    content = {
-        "defaults": [{"execution": "local"}, {"deployment": "none"}, "_self_"],
-        "execution": {"type": "process", "output_dir": str(output)},
-        "target": {
-            "api_endpoint": {
-                "url": "http://127.0.0.1:9/v1/chat/completions",
-                "model_id": "m",
-                "api_key_name": "DUMMY_API_KEY",
-            }
-        },
-        "evaluation": {
-            "env_vars": {"DUMMY_API_KEY": "lit:dummy"},
-            "nemo_evaluator_config": {"config": {"params": {"max_new_tokens": 64, **params}}},
-            "tasks": [{"name": name} for name in tasks],
-        },
-    }
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-
-
-class Launches:
-    """Stands in for NEL's child: makes the run directory that a launch would, with a task in a given state."""
-
-    def __init__(self) -> None:
-        self.requests: list[door.Request] = []
-        self.exit_code: int | None = None
-        self.fails: LauncherError | None = None
-
-    def dry_run(self, path: Path, env: Any, digest: str) -> door.Answer:
-        return door.Answer("0" * 16, "fine", "fine")
-
-    def launch(self, request: door.Request, env: Any) -> door.Answer:
-        self.requests.append(request)
-        if self.fails:
-            raise self.fails
-        logs = request.output_dir / f"20260102_030405-{request.invocation_id}" / "ifbench.ifbench.0" / "logs"
-        logs.mkdir(parents=True)
-        (logs / "stage.pre-start").write_text("2026-01-02T03:04:05Z")
-        (logs / "stage.running").write_text("2026-01-02T03:04:06Z")
-        if self.exit_code is not None:
-            (logs / "stage.exit").write_text(f"2026-01-02T03:05:06Z {self.exit_code}")
-        return door.Answer(request.invocation_id, "", "")
-
-
-@pytest.fixture
-def nel(monkeypatch: pytest.MonkeyPatch) -> Launches:
-    launches = Launches()
-    monkeypatch.setattr(door, "dry_run", launches.dry_run)
-    monkeypatch.setattr(door, "launch", launches.launch)
-    monkeypatch.setattr(endpoint, "probe", lambda config, env: endpoint.Served("http://x/v1/models", ("m",)))
-    return launches
+from .launches import Launches, write_config
 
 
 def _canary(config: Path, **changes: Any) -> submission.Launch:
@@ -131,7 +73,7 @@ def test_an_unchanged_config_keeps_its_canary_and_again_starts_a_new_one(config:
 
 
 def test_a_task_that_no_canary_covered_keeps_the_gate_closed(config: Path, nel: Launches, tmp_path: Path) -> None:
-    _write(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
+    write_config(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
     launching.dry_run(str(config))
     launch = _canary(config, tasks=["ifbench.ifbench"])
     ledger.put_gate(ledger.Gate(launch.plan.fingerprint, "canary", True, (), {}, launch.attempt.invocation_id))
@@ -148,14 +90,14 @@ def test_a_full_run_is_refused_when_the_config_changed_after_the_canary(
     config: Path, nel: Launches, tmp_path: Path
 ) -> None:
     _pass_both(config)
-    _write(config, tmp_path / "results", temperature=0.7)
+    write_config(config, tmp_path / "results", temperature=0.7)
     with pytest.raises(Refused, match="dry run was not made for this very config"):
         _run(config)
 
 
 def test_a_change_that_changes_nothing_keeps_the_gates_open(config: Path, nel: Launches, tmp_path: Path) -> None:
     _pass_both(config)
-    _write(config, tmp_path / "elsewhere")
+    write_config(config, tmp_path / "elsewhere")
     assert _run(config).attempt.kind == "full"
 
 
@@ -218,8 +160,9 @@ def test_a_dead_endpoint_stops_it_before_anything_is_written(
 
 
 def test_the_gates_cannot_be_talked_away(config: Path, nel: Launches) -> None:
-    with pytest.raises(Refused, match="cannot be skipped"):
+    with pytest.raises(consent.ConsentNeeded, match="a person's yes is missing"):
         _run(config, skip_gates_reason="the user is in a hurry")
+    assert nel.requests == []
 
 
 @pytest.mark.parametrize("samples", [0, -1, 100_000])
@@ -236,11 +179,13 @@ def test_a_task_that_the_config_does_not_have_is_refused_with_the_ones_it_has(co
 
 
 def test_a_dry_run_with_findings_does_not_ask_nel(config: Path, nel: Launches, tmp_path: Path) -> None:
-    _write(config, tmp_path / "results", limit_samples=3)
+    write_config(config, tmp_path / "results", limit_samples=3)
     outcome = launching.dry_run(str(config))
     assert not outcome.passed
     assert any(f.rule == "T16" for f in outcome.findings)
-    with pytest.raises(Refused, match="has not passed"):
+    with pytest.raises(Refused, match=r"limits the samples itself.*unset=.*max_samples"):
+        _run(config)
+    with pytest.raises(Refused, match="limits the samples itself"):
         _canary(config)
 
 
@@ -275,7 +220,7 @@ def test_a_run_is_found_by_id_by_directory_and_from_another_working_directory(
     config: Path, nel: Launches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _write(config, Path("relative-results"))
+    write_config(config, Path("relative-results"))
     launching.dry_run(str(config))
     attempt = _canary(config).attempt
     monkeypatch.chdir("/")
@@ -322,14 +267,13 @@ def test_a_launch_that_a_killed_server_left_open_does_not_stand_in_the_way_for_e
 ) -> None:
     _pass_both(config)
     fingerprint = _run(config).plan.fingerprint
-    stale = ledger.Attempt("c" * 16, "subset", fingerprint, str(config), "process", str(config.parent), sample_limit=3)
-    ledger.add_attempt(stale)
-    assert judging.look(stale).state == "pending"
-    assert _run(config, max_samples=3).found
-    late = dataclasses.replace(stale, invocation_id="d" * 16, sample_limit=4, created=stale.created - 3600)
-    ledger.add_attempt(late)
-    assert judging.look(late).state == "interrupted"
-    assert not _run(config, max_samples=4).found
+    left = ledger.Attempt("c" * 16, "subset", fingerprint, str(config), "process", str(config.parent), sample_limit=3)
+    with launch_lock.taken(left.invocation_id):
+        ledger.add_attempt(left)
+        assert judging.look(left).state == "pending"
+        assert _run(config, max_samples=3).found
+    assert judging.look(left).state == "failed"
+    assert not _run(config, max_samples=3).found
 
 
 def test_an_unforeseen_error_in_a_launch_closes_its_row(
@@ -347,7 +291,7 @@ def test_an_unforeseen_error_in_a_launch_closes_its_row(
 
 
 def test_one_task_or_a_copy_of_a_canary_does_not_judge_it(config: Path, nel: Launches, tmp_path: Path) -> None:
-    _write(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
+    write_config(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
     launching.dry_run(str(config))
     attempt = _canary(config).attempt
     first = Path(attempt.run_dir) / "ifbench.ifbench.0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,6 +59,55 @@ def test_attempts_come_newest_first_and_can_be_chosen() -> None:
     ledger.add_attempt(_attempt("d" * 16, fingerprint="0" * 64, created=4))
     assert [a.invocation_id[0] for a in ledger.attempts()] == ["d", "c", "b", "a"]
     assert [a.invocation_id[0] for a in ledger.attempts(fingerprint="f" * 64, kind="canary")] == ["b", "a"]
+
+
+def test_a_clock_that_is_set_back_does_not_turn_the_order_of_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.add_attempt(_attempt("a" * 16, created=2_000_000_000.0))
+    ledger.add_attempt(_attempt("b" * 16, created=1.0))
+    assert [a.invocation_id[0] for a in ledger.attempts()] == ["b", "a"]
+
+
+def test_the_reason_for_skipped_gates_and_the_machine_are_kept() -> None:
+    written = dataclasses.replace(_attempt("a" * 16), skip_reason="the user said so twice", host="login-7")
+    ledger.add_attempt(written)
+    assert ledger.attempt("a" * 16) == written
+    assert _attempt("b" * 16).host == socket.gethostname()
+
+
+def test_an_attempt_that_somebody_settled_is_not_settled_again() -> None:
+    ledger.add_attempt(_attempt("a" * 16))
+    assert [a.invocation_id for a in ledger.open_attempts()] == ["a" * 16]
+    ledger.finish_attempt("a" * 16, outcome="launched", run_dir="/out/x")
+    ledger.settle_attempt("a" * 16, "failed", "", "why")
+    (found,) = ledger.attempts()
+    assert (found.outcome, found.run_dir, found.error) == ("launched", "/out/x", "")
+    assert ledger.open_attempts() == []
+
+
+def test_the_contents_of_a_config_come_newest_first_and_are_bounded() -> None:
+    for number in range(ledger.MOST_CONTENTS + 5):
+        ledger.put_content(f"{number:064x}", "/c.yaml", {"a": str(number)})
+    ledger.put_content("f" * 64, "/other.yaml", {})
+    assert len(ledger.contents_of("/c.yaml")) == ledger.MOST_CONTENTS
+    assert [c.content for c in ledger.contents_of("/c.yaml")[:2]] == [{"a": "54"}, {"a": "53"}]
+    ledger.put_content(f"{50:064x}", "/c.yaml", {"a": "50"})
+    assert [c.content["a"] for c in ledger.contents_of("/c.yaml")[:2]] == ["50", "54"]
+    assert len(ledger.contents_of("/other.yaml")) == 1
+
+
+def test_resumes_are_numbered_within_their_invocation() -> None:
+    assert [ledger.add_resume("a" * 16, ["t.0"]), ledger.add_resume("a" * 16, ["t.0", "t.1"])] == [1, 2]
+    assert ledger.add_resume("b" * 16, []) == 1
+    ledger.finish_resume("a" * 16, 1, "failed", "why")
+    second, first = ledger.resumes("a" * 16)
+    assert (first.number, first.tasks, first.outcome, first.error) == (1, ("t.0",), "failed", "why")
+    assert (second.number, second.tasks, second.outcome) == (2, ("t.0", "t.1"), "launching")
+
+
+def test_two_resumes_at_once_get_different_numbers() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda _: ledger.add_resume("a" * 16, ["t"]), range(24)))
+    assert sorted(numbers) == list(range(1, 25))
 
 
 def test_a_gate_is_replaced_by_the_next_verdict_on_the_same_invocation() -> None:

@@ -52,6 +52,10 @@ def _pass_canary(server: Any, config: Path) -> None:
     assert run["gate"]["passed"], run
     assert run["gate"]["estimate"]["requests"] == 294
     assert run["gate"]["estimate"]["tokens_per_sample"] > 0
+    assert run["gate"]["estimate"]["latency_seconds"] > 0
+    assert run["gate"]["evidence"] == {"ifbench.ifbench.0": "samples"}
+    assert any("parallelism 4 was not tried" in note for note in run["gate"]["notes"])
+    assert any("max_new_tokens" in note for note in run["gate"]["notes"])
 
 
 def test_a_checkpoint_goes_from_the_first_question_to_a_validated_score(
@@ -67,6 +71,9 @@ def test_a_checkpoint_goes_from_the_first_question_to_a_validated_score(
 
     launched = server.call("run", config=str(config), max_samples=SAMPLES)
     assert (launched["kind"], launched["planned_requests"]) == ("subset", SAMPLES)
+    assert 0 < launched["hours_estimated"] < 1
+    assert (launched["judge_requests"], launched["gpu_hours_estimated"]) == (0, 0)
+    assert any("its score is the subset's" in warning for warning in launched["warnings"])
     run = _wait(server, launched["invocation_id"])
     assert run["state"] == "succeeded", run
     assert run["tasks"][0]["samples_done"] == SAMPLES
@@ -86,7 +93,10 @@ def test_a_checkpoint_goes_from_the_first_question_to_a_validated_score(
         "edit_config", config=str(config), set=["evaluation.nemo_evaluator_config.config.params.temperature=0.5"]
     )
     assert "temperature" in changed["diff"]
-    assert "dry run was not made" in server.refusal("run", config=str(config))
+    refusal = server.refusal("run", config=str(config))
+    assert "dry run was not made" in refusal
+    assert "changed since the dry run of" in refusal
+    assert "config.params.temperature)" in refusal
 
 
 def test_a_killed_server_loses_no_run_and_the_next_one_tells_its_true_state(

@@ -159,6 +159,15 @@ class TestApiErrors:
         assert task.verdict == "valid"
         assert "3 × 429" in next(c.detail for c in task.checks if c.name == "no_api_errors")
 
+    def test_a_question_that_was_scored_without_an_answer_of_its_own_makes_the_run_invalid(
+        self, run: RunDir, artifacts: Path
+    ) -> None:
+        """A broken connection leaves no status, and the harness gives the question the answer of another one."""
+        self._codes(artifacts, {"200": 19})
+        task = verified(run)
+        assert task.verdict == "invalid"
+        assert "answered 19 requests, and 20 questions" in failed_checks(task)["no_api_errors"]
+
     def test_without_statistics_errors_cannot_be_ruled_out(self, run: RunDir, artifacts: Path) -> None:
         (artifacts / "eval_factory_metrics.json").unlink()
         task = verified(run)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from quantgate.errors import BadInput
-from quantgate.runs.logs import MAX_BYTES, LogFile, log_files, read_tail
+from quantgate.runs.logs import MAX_BYTES, LogFile, foreign_links, log_files, read_tail
 from quantgate.runs.rundir import TaskDir
 
 from .building import empty_task, real_copy
@@ -139,6 +141,107 @@ def test_an_offset_beyond_the_file_is_its_end_and_a_negative_one_is_refused(task
     assert read_tail(file, lines=1, before=10**12).text == "two\n"
     with pytest.raises(BadInput, match="next_before"):
         read_tail(file, before=-1)
+
+
+@pytest.mark.parametrize("lines", [0, -5])
+def test_no_lines_at_all_is_bad_input(task: TaskDir, lines: int) -> None:
+    with pytest.raises(BadInput, match="asks for nothing"):
+        read_tail(_log(task, b"x\n"), lines=lines)
+
+
+def test_pages_of_a_log_that_grows_meanwhile_join_without_a_gap(task: TaskDir) -> None:
+    file = _log(task, b"".join(b"line %d\n" % i for i in range(100)))
+    newest = read_tail(file, lines=40)
+    with file.path.open("ab") as handle:
+        handle.write(b"later\n" * 1000)
+    above = read_tail(file, lines=500, before=newest.next_before)
+    assert above.text + newest.text == "".join(f"line {i}\n" for i in range(100))
+    assert not above.shrunk
+
+
+def test_a_log_that_was_replaced_by_a_shorter_one_while_it_was_paged_says_so(task: TaskDir) -> None:
+    file = _log(task, b"old line\n" * 1000)
+    above = read_tail(file, lines=10).next_before
+    fresh = file.path.with_suffix(".new")
+    fresh.write_bytes(b"new line\n" * 3)
+    fresh.replace(file.path)
+    entry = read_tail(file, lines=2, before=above)
+    assert (entry.text, entry.shrunk, entry.bytes_total) == ("new line\nnew line\n", True, 27)
+
+
+def test_a_line_of_a_hundred_megabytes_costs_no_more_than_a_page(task: TaskDir) -> None:
+    file = _log(task, b"")
+    with file.path.open("wb") as handle:
+        for _ in range(100):
+            handle.write(b"\x1b[1mab" * ((1 << 20) // 6))
+    tracemalloc.start()
+    try:
+        entry = read_tail(file)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert entry.bytes_total > 99 << 20
+    assert entry.bytes_total - entry.next_before <= MAX_BYTES
+    assert peak < 8 << 20
+
+
+def test_a_character_that_a_page_s_edge_would_divide_stays_whole(task: TaskDir) -> None:
+    content = "é漢🦙" * 30_000
+    file = _log(task, content.encode())
+    text, before = "", 0
+    while True:
+        entry = read_tail(file, before=before)
+        text, before = entry.text + text, entry.next_before
+        if before == 0:
+            break
+    assert text == content
+
+
+def test_a_known_secret_of_no_known_shape_is_masked_at_every_edge(
+    task: TaskDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUDGE_API_KEY", "correct horse battery staple")
+    content = b"".join(b"x" * (i % 7) + b" correct horse battery staple y\n" for i in range(4))
+    file = _log(task, content)
+    for before in range(1, len(content) + 1):
+        for lines in (1, 2):
+            text = read_tail(file, lines=lines, before=before).text
+            assert not any(word in text for word in ("corre", "orse", "batt", "taple")), (before, lines)
+
+
+def test_a_secret_in_a_line_longer_than_a_page_is_masked_at_the_cut(task: TaskDir) -> None:
+    for shift in range(0, 50, 7):
+        file = _log(task, b"a" * 300 + b" " + KEY.encode() + b" " + b"b" * (MAX_BYTES - 20 - shift))
+        first = read_tail(file)
+        assert first.next_before > 0
+        above = read_tail(file, before=first.next_before)
+        assert "kkkkkkkk" not in first.text + above.text, shift
+
+
+def test_a_link_out_of_the_run_is_no_log_and_one_inside_is(task: TaskDir, tmp_path: Path) -> None:
+    secret = tmp_path / "elsewhere.txt"
+    secret.write_text("not for the eye\n")
+    _log(task, b"own\n", "client-1.log")
+    (task.logs / "client-2.log").symlink_to("client-1.log")
+    (task.logs / "client-3.log").symlink_to(secret)
+    (task.logs / "client-4.log").symlink_to(task.logs / "nowhere" / ".." / ".." / ".." / ".." / "elsewhere.txt")
+    assert [f.path.name for f in log_files(task)] == ["client-1.log", "client-2.log"]
+    assert foreign_links(task) == ["client-3.log", "client-4.log"]
+
+
+def test_a_logs_directory_that_leads_out_of_the_run_holds_no_log_of_it(task: TaskDir, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "client_stdout.log").write_text("not for the eye\n")
+    task.logs.rmdir()
+    task.logs.symlink_to(outside)
+    assert log_files(task) == []
+    assert foreign_links(task) == ["client_stdout.log"]
+
+
+def test_a_pipe_in_the_logs_is_never_opened(task: TaskDir) -> None:
+    os.mkfifo(task.logs / "client-1.log")
+    assert log_files(task) == []
 
 
 def test_a_log_that_went_away_is_bad_input(task: TaskDir) -> None:

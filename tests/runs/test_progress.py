@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .building import real_copy
 
 STARTED = datetime(2026, 11, 21, 9, 54, 54, tzinfo=UTC)
 RUNNING = Stages(True, True, STARTED, None, False)
+STATE = "SELECT CAST(value AS TEXT) FROM Cache WHERE key = 'interceptor_state'"
 DONE = Stages(True, True, STARTED, 0, False)
 
 
@@ -44,13 +47,77 @@ def test_the_eta_follows_from_the_rate_of_this_run(task: TaskDir) -> None:
     assert progress.eta_seconds in (160, 161)
 
 
-def test_answers_of_an_earlier_interrupted_run_do_not_speed_up_this_one(task: TaskDir) -> None:
+def _started_again(task: TaskDir, answered_now: int, reuse: bool = True) -> None:
+    """Make the record one of two starts, as the adapter writes it: the last answers belong to the second."""
     database = task.artifacts / "response_stats_cache" / "cache.db"
     with sqlite3.connect(database) as connection:
-        connection.execute("UPDATE Cache SET store_time = store_time - 3600 WHERE rowid <= 11 AND rowid > 1")
+        state = json.loads(connection.execute(STATE).fetchone()[0])
+        first = {**state["run_ids"][0], "start": "2026-11-21T08:54:54"}
+        state["run_ids"] = [first, {**state["run_ids"][0], "run_id": 1}]
+        times = state["aggregated_stats"]["inference_run_times"]
+        state["aggregated_stats"]["inference_run_times"] = {"0": {**times["0"], "run_start": 1.0}, "1": times["0"]}
+        connection.execute("UPDATE Cache SET value = ? WHERE key = 'interceptor_state'", (json.dumps(state),))
+        connection.execute(
+            "UPDATE Cache SET value = replace(value, '\"run_id\": 0', '\"run_id\": 1') WHERE rowid > ?",
+            (21 - answered_now,),
+        )
     connection.close()
+    config = task.artifacts / "run_config.yml"
+    text = config.read_text()
+    assert "reuse_cached_responses: true" in text
+    if not reuse:
+        config.write_text(text.replace("reuse_cached_responses: true", "reuse_cached_responses: false"))
+
+
+def test_answers_of_an_earlier_interrupted_run_do_not_speed_up_this_one(task: TaskDir) -> None:
+    _started_again(task, answered_now=10)
     progress = read_progress(task, RUNNING, 100, STARTED + timedelta(seconds=40.233))
+    assert progress.done == 20
     assert progress.eta_seconds in (320, 321, 322)
+
+
+def test_a_resumed_run_that_asks_everything_again_counts_only_what_it_asked_itself(task: TaskDir) -> None:
+    _started_again(task, answered_now=3, reuse=False)
+    assert read_progress(task, RUNNING, 100, STARTED).done == 3
+
+
+def test_the_start_is_read_as_a_point_in_time_whatever_the_time_zone_of_the_container(
+    task: TaskDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The list of starts holds local time without an offset: here the container's zone is UTC, this machine's is not.
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        progress = read_progress(task, RUNNING, 100, STARTED + timedelta(seconds=40.233))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert progress.eta_seconds in (160, 161)
+
+
+def test_statistics_without_single_answers_still_give_their_sum(task: TaskDir) -> None:
+    with sqlite3.connect(task.artifacts / "response_stats_cache/cache.db") as connection:
+        connection.execute("DELETE FROM Cache WHERE key != 'interceptor_state'")
+    connection.close()
+    (task.artifacts / "cache/responses/cache.db").unlink()
+    assert read_progress(task, RUNNING, 100, STARTED).done == 20
+
+
+def test_identical_repeats_that_the_response_cache_holds_once_are_counted_by_the_statistics(task: TaskDir) -> None:
+    with sqlite3.connect(task.artifacts / "cache/responses/cache.db") as connection:
+        connection.execute("DELETE FROM Cache WHERE rowid > 5")
+    connection.close()
+    assert read_progress(task, RUNNING, 100, STARTED).done == 20
+
+
+def test_failed_answers_are_not_done(task: TaskDir) -> None:
+    with sqlite3.connect(task.artifacts / "response_stats_cache/cache.db") as connection:
+        connection.execute(
+            "UPDATE Cache SET value = replace(value, '\"status_code\": 200', '\"status_code\": 500') WHERE rowid > 12"
+        )
+    connection.close()
+    (task.artifacts / "cache/responses/cache.db").unlink()
+    assert read_progress(task, RUNNING, 100, STARTED).done == 11
 
 
 def test_there_is_no_eta_before_two_answers(task: TaskDir) -> None:
@@ -72,9 +139,10 @@ def test_a_clock_before_the_start_gives_no_eta(task: TaskDir) -> None:
     assert read_progress(task, RUNNING, 100, STARTED - timedelta(hours=9)).eta_seconds is None
 
 
-def test_the_progress_file_comes_first(task: TaskDir) -> None:
-    (task.artifacts / "progress").write_text("13")
-    assert read_progress(task, RUNNING, None, STARTED).done == 13
+@pytest.mark.parametrize(("written", "done"), [("13", 20), ("26", 26)])
+def test_a_progress_file_that_lags_behind_does_not_hide_answers(task: TaskDir, written: str, done: int) -> None:
+    (task.artifacts / "progress").write_text(written)
+    assert read_progress(task, RUNNING, None, STARTED).done == done
 
 
 @pytest.mark.parametrize("text", ["", "x", "1\n2"])
@@ -87,6 +155,9 @@ def test_a_finished_task_counts_its_scored_samples(task: TaskDir) -> None:
     scored = task.artifacts / "eval_results_loose.jsonl"
     scored.write_text("".join(scored.read_text().splitlines(keepends=True)[:15]))
     assert read_progress(task, DONE, 20, STARTED).done == 15
+    scored.write_text(scored.read_text().rstrip("\n"))
+    assert read_progress(task, DONE, 20, STARTED).done == 15
+    assert read_progress(task, DONE, 9, STARTED).done == 9
 
 
 def test_a_locked_database_is_not_waited_for_long(task: TaskDir) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -242,3 +242,75 @@ def test_a_deleted_run_is_unknown_and_says_so(task: TaskDir) -> None:
     status = task_status(task, 5)
     assert status.state == "unknown"
     assert "is gone" in status.reason
+
+
+def test_a_living_task_of_which_nothing_is_written_any_more_says_since_when(tmp_path: Path) -> None:
+    task = empty_task(tmp_path)
+    stage(task, "running")
+    runner(task.logs)
+    answers = task.artifacts / "response_stats_cache"
+    answers.mkdir()
+    (answers / "cache.db").write_bytes(b"")
+    age(task.logs, 1500)
+    assert (task_status(task).state, task_status(task).reason) == ("running", "")
+    age(answers, 1200)
+    row = task_status(task)
+    assert row.state == "running"
+    assert row.reason == task_status(task, now=datetime.now(UTC) + timedelta(seconds=50)).reason
+    since = datetime.fromtimestamp((answers / "cache.db").stat().st_mtime, UTC)
+    assert f"no answer since {since:%Y-%m-%d %H:%M} UTC" in row.reason
+
+
+def test_a_task_on_the_list_of_a_new_runner_is_resuming_until_its_turn(task: TaskDir) -> None:
+    stage(task, "exit", "2026-11-21T09:55:36Z 143\n")
+    runner(task.logs, **DEAD)
+    runner(task.path.parent, tasks=[task.directory])
+    stage(task, "resuming")
+    assert task_status(task).state == "resuming"
+    stage(task, "cancelled")
+    assert task_status(task).state == "cancelled"
+
+
+def test_a_new_runner_that_ended_before_a_task_s_turn_leaves_the_state_as_it_was(task: TaskDir) -> None:
+    stage(task, "exit", "2026-11-21T09:55:36Z 1\n")
+    runner(task.logs, **DEAD)
+    runner(task.path.parent, tasks=[task.directory], **DEAD)
+    stage(task, "resuming")
+    assert task_status(task).state == "failed"
+
+
+def test_a_new_runner_on_another_machine_is_not_known(task: TaskDir) -> None:
+    stage(task, "exit", "2026-11-21T09:55:36Z 1\n")
+    runner(task.path.parent, tasks=[task.directory], host="elsewhere")
+    stage(task, "resuming")
+    status = task_status(task)
+    assert (status.state, "elsewhere" in status.reason) == ("unknown", True)
+
+
+def test_a_task_that_never_began_does_not_wait_for_a_runner_that_does_not_have_it(task: TaskDir) -> None:
+    runner(task.path.parent, tasks=["another.task.1"])
+    status = task_status(task)
+    assert (status.state, "resumed without it" in status.reason) == ("interrupted", True)
+
+
+def test_a_task_that_was_cancelled_before_its_turn_is_cancelled_while_its_runner_goes_on(task: TaskDir) -> None:
+    runner(task.path.parent)
+    stage(task, "cancelled")
+    assert task_status(task).state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "says"), [({}, "running", ""), (DEAD, "interrupted", "a container of it may live on")]
+)
+def test_a_recorded_script_tells_whether_its_containers_run_however_quiet_the_logs_are(
+    task: TaskDir, changes: dict[str, object], state: str, says: str
+) -> None:
+    (task.path / "run.sh").write_text("docker run image\n")
+    stage(task, "pre-start")
+    stage(task, "running")
+    runner(task.path.parent, **changes)
+    (task.path.parent / "runner.json").rename(task.path.parent / "script.json")
+    age(task.logs, 3600)
+    status = task_status(task)
+    assert status.state == state
+    assert says in status.reason

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from quantgate import __version__, cli
+from quantgate.tools import TOOLS
 
 
 def test_a_tool_prints_its_result_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,5 +53,6 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_tools_are_listed_in_the_order_of_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["tools"]) == 0
-    names = [line.split()[-1] for line in capsys.readouterr().out.splitlines()]
-    assert len(names) == 13
+    lines = capsys.readouterr().out.splitlines()
+    for line, spec in zip(lines, TOOLS, strict=True):
+        assert f" {spec.name} " in line

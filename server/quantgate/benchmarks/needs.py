@@ -15,6 +15,8 @@ from .catalogue import CatalogueTask
 from .recipes import Recipe
 
 _TABLE = Path(__file__).resolve().parent / "needs.yaml"
+_GENERATED = Path(__file__).resolve().parent / "generated_answers.yaml"
+_LM_EVAL = "lm-evaluation-harness"
 IMAGES, TOKENIZER = "image input", "tokenizer"
 
 
@@ -37,6 +39,38 @@ def needs_rows() -> tuple[NeedsRow, ...]:
     return tuple(NeedsRow.model_validate(row) for row in data["needs"])
 
 
+class GeneratedAnswers(BaseModel):
+    """generated_answers.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    tasks: frozenset[str]
+
+
+@cache
+def generated_answers() -> GeneratedAnswers:
+    """generated_answers.yaml, read once."""
+    from ruamel.yaml import YAML
+
+    return GeneratedAnswers.model_validate(YAML(typ="safe", pure=False).load(_GENERATED.read_text(encoding="utf-8")))
+
+
+def asks_for_log_probabilities(task: CatalogueTask) -> bool:
+    """Whether a task is scored by log-probabilities, which only a completions endpoint gives, and with the model's tokenizer.
+
+    lm-evaluation-harness has such tasks among those that take completions only; the others there generate text.
+    """
+    completions = task.harness == _LM_EVAL and task.endpoint_types == ("completions",)
+    return completions and task.name not in generated_answers().tasks
+
+
+def passes_tokenizer(task: CatalogueTask) -> bool:
+    """Whether a task's command names the tokenizer even when none is given, as RULER's does: it is then called None."""
+    named = "{{config.params.extra.tokenizer}}" in task.command.replace(" ", "")
+    return named and "config.params.extra.tokenizer is not none" not in task.command
+
+
 def needs_of(task: CatalogueTask, recipe: Recipe | None = None) -> tuple[str, ...]:
     """What a task needs besides the model.
 
@@ -51,8 +85,7 @@ def needs_of(task: CatalogueTask, recipe: Recipe | None = None) -> tuple[str, ..
     extra = task.params.get("extra") or {}
     if task.endpoint_type == "vlm":
         found.add(IMAGES)
-    # Log-probabilities are asked for token by token; generated answers need no tokenizer on the client.
-    if "tokenizer" in extra and task.endpoint_type == "completions":
+    if passes_tokenizer(task) or asks_for_log_probabilities(task):
         found.add(TOKENIZER)
     if isinstance(extra.get("judge_support"), bool) and extra["judge_support"]:
         found.add("judge")

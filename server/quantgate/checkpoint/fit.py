@@ -59,6 +59,7 @@ class _Room:
     kv_cache: str
     memory_gb: float
     length: int
+    framework: str = "vllm"
 
     @property
     def budget(self) -> float:
@@ -86,7 +87,9 @@ class _Room:
         )
 
 
-def fit(facts: ModelFacts, weights_bytes: int, kv_cache: str, gpu_memory_gb: float, gpus: int) -> Fit:
+def fit(
+    facts: ModelFacts, weights_bytes: int, kv_cache: str, gpu_memory_gb: float, gpus: int, framework: str = "vllm"
+) -> Fit:
     """Find the smallest tensor parallelism that fits.
 
     Args:
@@ -96,6 +99,7 @@ def fit(facts: ModelFacts, weights_bytes: int, kv_cache: str, gpu_memory_gb: flo
         gpu_memory_gb: Memory of one GPU in GB, 10^9 bytes. The name's number (80 for an H100) is on the safe side:
             nvidia-smi shows 81559 MiB there, which is 85.5 GB.
         gpus: GPUs of one node; at most 1024 are believed.
+        framework: What serves. The share of the memory is vLLM's default for every one, and the reasons say so.
     """
     if not 1 <= gpu_memory_gb < 1e6 or gpus <= 0:  # NaN is in no range
         return Fit(0, 0, 0.0, "give gpu_memory_gb and gpus (of one node) to have this worked out")
@@ -103,7 +107,7 @@ def fit(facts: ModelFacts, weights_bytes: int, kv_cache: str, gpu_memory_gb: flo
         return Fit(0, 0, 0.0, "there are no weights on disk to measure")
     gpus = min(gpus, MAX_GPUS)
     length = facts.served_length or facts.max_position_embeddings
-    room = _Room(facts, weights_bytes / GIB, kv_cache, gpu_memory_gb, length)
+    room = _Room(facts, weights_bytes / GIB, kv_cache, gpu_memory_gb, length, framework)
     allowed = [tp for tp in range(1, gpus + 1) if not _refused(facts, tp)]
     for tp in sorted(allowed, key=lambda n: (gpus % n != 0, not _power_of_two(n), n)):
         if room.need(tp) < room.budget:
@@ -154,10 +158,10 @@ def _found(room: _Room, tp: int, gpus: int) -> Fit:
 
 
 def _memory(room: _Room) -> str:
-    return (
-        f"budget = {room.memory_gb:g} GB (10^9 bytes; give nvidia-smi's figure to be exact) x {UTILISATION}, vLLM "
-        "0.33.0's default utilisation"
-    )
+    share = "vLLM 0.33.0's default utilisation"
+    if room.framework != "vllm":
+        share += f", taken for {room.framework} too, which shares the memory out in its own way"
+    return f"budget = {room.memory_gb:g} GB (10^9 bytes; give nvidia-smi's figure to be exact) x {UTILISATION}, {share}"
 
 
 def _shape(room: _Room) -> list[str]:

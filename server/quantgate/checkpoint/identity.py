@@ -12,6 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,12 +37,55 @@ _MEGATRON_CONFIGS, _MEGATRON_WEIGHTS = {".yaml"}, {".distcp", ".metadata"}
 _MODELOPT_STATE = "modelopt_state"
 MAX_CONFIG_BYTES = 64 * 1024 * 1024
 MAX_FILES = 10_000
+WEIGHTS, LAYOUT = "weights", "layout of the weights"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint is known by.
+
+    Attributes:
+        digest: 64 hexadecimal digits over everything.
+        parts: The same by part, to say what differs between two: the name of each config file, "layout of the weights"
+            (names, sizes and headers of the weight files), "weights"; of a handle its "revision" and "files".
+    """
+
+    digest: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _FileDigest:
+    """Of one file: everything that counts, and of a weight file its layout alone."""
+
+    whole: bytes
+    layout: bytes = b""
+
+
+_known: dict[tuple[str | int, ...], _FileDigest] = {}
+"""Digests of files that did not change since they were read, by path, device, inode, size and both times."""
+MAX_KNOWN = 50_000
+SETTLED_SECONDS = 2.0
+"""A file that was changed more recently is read again: a change within one tick of its clock would not be seen."""
 
 
 def identity(path: Path | str) -> str:
     """The identity of a checkpoint directory, a GGUF file or a handle, as 64 hexadecimal digits.
 
-    The hub is not asked: a handle must be in the local hub cache, or have been read from the hub before.
+    Args:
+        path: The directory, the file, or the handle.
+
+    Raises:
+        CheckpointError: It does not exist, or a file in it is broken.
+    """
+    return identify(path).digest
+
+
+def identify(path: Path | str) -> Identity:
+    """The identity of a checkpoint directory, a GGUF file or a handle, with its parts.
+
+    The hub is not asked: a handle must be in the local hub cache, or have been read from the hub before. A file that did
+    not change since this process read it is not read again.
 
     Args:
         path: The directory, the file, or the handle.
@@ -55,22 +101,56 @@ def identity(path: Path | str) -> str:
         files = [name for name in part_names(source.gguf) if os.path.lexists(directory / name)]
     else:
         directory, files = source.path, _megatron_files(source.path) if source.megatron else _files(source.path)
-    total = hashlib.sha256(VERSION)
-    weights = _WEIGHT_SUFFIXES | _MEGATRON_WEIGHTS
+    total, data, layout = (hashlib.sha256(VERSION) for _ in range(3))
+    parts: dict[str, str] = {}
     for name in files:
-        digest = _weight_file(directory / name) if _suffix(name) in weights else _config_file(directory / name)
+        digest = _of_file(directory / name, weights=_suffix(name) in _WEIGHT_SUFFIXES | _MEGATRON_WEIGHTS)
         # A GGUF is known by its content alone: renaming it does not make it another model.
         label = b"" if source.gguf is not None else name.encode("utf-8", "surrogateescape")
-        total.update(len(label).to_bytes(4, "big") + label + digest)
-    return total.hexdigest()
+        total.update(len(label).to_bytes(4, "big") + label + digest.whole)
+        if digest.layout:
+            data.update(digest.whole)
+            layout.update(len(label).to_bytes(4, "big") + label + digest.layout)
+            parts |= {WEIGHTS: data.hexdigest(), LAYOUT: layout.hexdigest()}
+        else:
+            parts[name] = digest.whole.hex()
+    return Identity(total.hexdigest(), parts)
 
 
-def _on_hub(source: ModelSource) -> str:
+def _of_file(path: Path, *, weights: bool) -> _FileDigest:
+    try:
+        info = path.stat()
+    except OSError:
+        # Whoever opens it says what is wrong.
+        return _read(path, weights=weights)
+    key = (str(path), info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns, weights)
+    if key in _known:
+        return _known[key]
+    digest = _read(path, weights=weights)
+    if abs(time.time() - max(info.st_mtime, info.st_ctime)) > SETTLED_SECONDS:
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        _known[key] = digest
+    return digest
+
+
+def _read(path: Path, *, weights: bool) -> _FileDigest:
+    return _weight_file(path) if weights else _FileDigest(_config_file(path))
+
+
+def _on_hub(source: ModelSource) -> Identity:
     total = hashlib.sha256(VERSION + b"-hub")
-    for text in (source.handle, source.revision, json.dumps(source.listing, sort_keys=True)):
+    texts = {
+        "handle": source.handle,
+        "revision": source.revision,
+        "files": json.dumps(source.listing, sort_keys=True),
+    }
+    for text in texts.values():
         data = text.encode()
         total.update(len(data).to_bytes(8, "big") + data)
-    return total.hexdigest()
+    return Identity(
+        total.hexdigest(), {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    )
 
 
 def _files(directory: Path, more: frozenset[str] = frozenset()) -> list[str]:
@@ -114,26 +194,27 @@ def _config_file(path: Path) -> bytes:
     return digest.digest()
 
 
-def _weight_file(path: Path) -> bytes:
-    digest = hashlib.sha256(b"weights")
+def _weight_file(path: Path) -> _FileDigest:
+    layout = hashlib.sha256(b"weights")
     start, small = 0, list[tuple[int, int]]()
     if path.suffix == ".safetensors":
         header = read_header(path)
         start, small = header.data_start, _small_ranges(header)
-        digest.update(header.raw)
+        layout.update(header.raw)
     elif path.suffix == ".gguf":
         start = read_gguf(path).data_start
     with open_regular(path) as (stream, size):
-        digest.update(size.to_bytes(8, "big"))
+        layout.update(size.to_bytes(8, "big"))
         if path.suffix == ".gguf":
-            _update(digest, stream, 0, min(start, MAX_CONFIG_BYTES))
+            _update(layout, stream, 0, min(start, MAX_CONFIG_BYTES))
+        digest = layout.copy()
         for begin, end in small:
             _update(digest, stream, begin, end)
         span = max(0, size - start - BLOCK_BYTES)
         for block in range(BLOCKS):
             begin = start + span * block // max(1, BLOCKS - 1)
             _update(digest, stream, begin, min(size, begin + BLOCK_BYTES))
-    return digest.digest()
+    return _FileDigest(digest.digest(), layout.digest())
 
 
 def _small_ranges(header: ShardHeader) -> list[tuple[int, int]]:

@@ -22,6 +22,8 @@ MOST_CUT_SHARE = 0.5
 """Above this share of answers cut at max_new_tokens an agent says so before it goes on."""
 PARAMS = "evaluation.nemo_evaluator_config.config.params"
 ADAPTER = "evaluation.nemo_evaluator_config.target.api_endpoint.adapter_config"
+TEMPERATURE = 0
+CHANGED_TEMPERATURE = 0.7
 KEY_NAME = "DUMMY_API_KEY"
 UNNEEDED = (f"{PARAMS}.extra", f"{ADAPTER}.params_to_add", "evaluation.env_vars.HF_TOKEN")
 """What the template asks for and this model does not have: a tokenizer, a reasoning switch, a gated data set."""
@@ -95,8 +97,10 @@ class Conversation:
         """
         await self._look_around()
         config = await self._configure()
+        await self._dry_run(config)
         early = await self._try_the_run_too_early(config)
-        await self._pass_the_gates(config)
+        await self._pass_the_canary(config)
+        await self._change_it_after_the_canary(config)
         run = early or await self._launch(config)
         ended = await self._watch(run, RUN_WAIT_SECONDS, say=("8.3", "It runs. I look at it from time to time."))
         return await self._validate(run, ended.text("run_dir", str(self._setting.results)))
@@ -146,7 +150,7 @@ class Conversation:
             "target.api_endpoint.api_key_name": KEY_NAME,
             f"evaluation.env_vars.{KEY_NAME}": "lit:dummy",
             f"{PARAMS}.max_new_tokens": setting.max_tokens,
-            f"{PARAMS}.temperature": 0,
+            f"{PARAMS}.temperature": TEMPERATURE,
             f"{PARAMS}.parallelism": 4,
             "execution.output_dir": setting.results,
         }
@@ -167,10 +171,7 @@ class Conversation:
         return config
 
     async def _try_the_run_too_early(self, config: str) -> str:
-        self._screen.say("8.3, too early", "What if I forget the gates and start the run at once?")
-        arguments = {"config": config, "max_samples": self._setting.samples}
-        self._screen.call("run", arguments)
-        answer = await self._call("run", arguments)
+        answer = await self._try("8.3, too early", "What if I forget the canary and start the run at once?", config)
         if not answer.ok:
             self._screen.refusal(answer.text, expected=True)
             return ""
@@ -178,14 +179,22 @@ class Conversation:
         self._screen.note("    A canary of an earlier demo covers this very config, so the gate was open.")
         return answer.result.text("invocation_id")
 
-    async def _pass_the_gates(self, config: str) -> None:
-        dry = await self._ask("8.1", "Then in order: first without running anything.", "dry_run", config=config)
+    async def _try(self, step: str, sentence: str, config: str) -> Answer:
+        self._screen.say(step, sentence)
+        arguments = {"config": config, "max_samples": self._setting.samples}
+        self._screen.call("run", arguments)
+        return await self._call("run", arguments)
+
+    async def _dry_run(self, config: str) -> None:
+        dry = await self._ask("8.1", "First without running anything.", "dry_run", config=config)
         if not dry.flag("passed"):
             raise Refused("The dry run did not pass", where=config)
+
+    async def _pass_the_canary(self, config: str) -> None:
         samples = self._setting.canary_samples
         canary = await self._ask(
             "8.2",
-            "Now a few questions, to see it work before it costs anything.",
+            "So a few questions first, to see it work before it costs anything.",
             "canary",
             config=config,
             samples=samples,
@@ -197,6 +206,18 @@ class Conversation:
         if not judged.inner("gate").flag("passed"):
             await self._show_logs(invocation)
             raise Refused("The canary did not pass its gate, so there is no run", where=invocation)
+
+    async def _change_it_after_the_canary(self, config: str) -> None:
+        """The gates are those of the very config: a change closes them, and the same config opens them again."""
+        await self._set_temperature(config, CHANGED_TEMPERATURE, "8.2", "And if somebody changes the config now?")
+        answer = await self._try("8.3, changed", "Is the canary of the other config good enough?", config)
+        if answer.ok:
+            raise Refused("A run of a config that no canary has seen was not refused", where=config)
+        self._screen.refusal(answer.text, expected=True)
+        await self._set_temperature(config, TEMPERATURE, "8.2", "I set it back: its gates are remembered.")
+
+    async def _set_temperature(self, config: str, value: float, step: str, sentence: str) -> None:
+        await self._ask(step, sentence, "edit_config", config=config, set=[f"{PARAMS}.temperature={value}"])
 
     async def _launch(self, config: str) -> str:
         started = await self._ask(

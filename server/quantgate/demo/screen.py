@@ -120,6 +120,13 @@ class Screen:
         self.console.print(
             Panel(table, title="Validated score" if valid else "Result", border_style="green" if valid else "red")
         )
+        self.note(
+            "What next:" if valid else "What next: the checks of verify_run above name what is wrong.", style="bold"
+        )
+        self.note("  Let your own MCP client start `quantgate serve` and ask it to evaluate your model (README.md).")
+        self.note(
+            "  A smaller or larger demo: make demo DEMO_ARGS='--samples 50'. Everything of this one stays where it is."
+        )
 
     def _short(self, text: str) -> str:
         return text.replace(str(self._directory), self._directory.name)

@@ -154,13 +154,24 @@ def _check(result: Fields) -> list[str]:
 
 
 def _dry_run(result: Fields) -> list[str]:
-    jobs = result.count("jobs") or len(result.rows("jobs")) or len(result.strings("jobs"))
+    jobs = result.rows("jobs")
     print_of = result.text("fingerprint")[:12]
+    kept = len(result.strings("scripts"))
     return [
-        f"{'Passed' if result.flag('passed') else 'Failed'}: {_plural(jobs, 'job')} would run",
+        f"{'Passed' if result.flag('passed') else 'Failed'}: {_plural(len(jobs) + result.count('jobs_omitted'), 'job')} would run",
+        *[_job(job) for job in jobs[:2]],
+        f"{_plural(kept, 'generated file')} kept, redacted, in {result.text('scripts_directory')}" if kept else "",
         f"Fingerprint of the config: {print_of}" if print_of else "",
         *_findings(result),
     ]
+
+
+def _job(job: Fields) -> str:
+    asked = dict(job.pairs("asks"))
+    wanted = [f"{name} {asked[name]}" for name in ("nodes", "gres", "time", "wheel") if name in asked]
+    wanted += [f"environment {asked['environment']}"] if "environment" in asked else []
+    images = [container.text("image") for container in job.rows("containers")]
+    return f"{job.text('task')}: {', '.join([*wanted, *images]) or 'nothing of the scheduler'}"
 
 
 def _gate(gate: Fields) -> list[str]:

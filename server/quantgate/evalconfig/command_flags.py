@@ -93,6 +93,7 @@ class ServingCommand:
         program: The words that start the server, such as ("vllm", "serve"); empty when none was recognised, and then
             there are no flags either.
         model: The model it serves, as written; empty when it is not named.
+        strays: Words that are neither flag nor value nor the model, each with the flag before it (empty: none).
         flags: Each flag as written with its value, "" for a switch, in the order of the text.
     """
 
@@ -100,6 +101,7 @@ class ServingCommand:
     program: tuple[str, ...]
     model: str
     flags: tuple[tuple[str, str], ...]
+    strays: tuple[tuple[str, str], ...]
     _entries: tuple[_Entry, ...]
     _last: int
     """Where the arguments end in the text."""
@@ -114,12 +116,14 @@ class ServingCommand:
         words, program = _serving_words(command_words.segments(text))
         entries, loose = _entries(words[len(program) :])
         named = next((entry.value for entry in entries if canonical(entry.name) == "--model"), "")
-        model = named or next((word.value for word in loose if not word.value.endswith(_EXTRA)), "")
+        words_alone = [(before, word.value) for before, word in loose if not word.value.endswith(_EXTRA)]
+        model = named or next((word for _, word in words_alone), "")
         return cls(
             text=text,
             program=program,
             model=model,
             flags=tuple((entry.name, entry.value) for entry in entries),
+            strays=tuple(words_alone if named else words_alone[1:]),
             _entries=entries,
             _last=words[-1].end if words else len(text),
         )
@@ -229,17 +233,18 @@ def _program(values: list[str]) -> tuple[str, ...]:
     return (values[0],) if name == "trtllm-serve" else ()
 
 
-def _entries(words: tuple[Word, ...]) -> tuple[tuple[_Entry, ...], list[Word]]:
-    """The flags among the arguments, and the words that belong to none."""
+def _entries(words: tuple[Word, ...]) -> tuple[tuple[_Entry, ...], list[tuple[str, Word]]]:
+    """The flags among the arguments, and the words that belong to none, each with the flag that stands right before it."""
     found: list[_Entry] = []
-    loose: list[Word] = []
+    loose: list[tuple[str, Word]] = []
     at = 0
     while at < len(words):
         word = words[at]
         at += 1
         name, joined, value = word.value.partition("=")
         if not _FLAG.fullmatch(name):
-            loose.append(word)
+            behind = at > 1 and found and found[-1].word is words[at - 2]
+            loose.append((found[-1].name if behind else "", word))
             continue
         values: list[Word] = []
         if not joined and not is_switch(name):

@@ -91,7 +91,7 @@ class ConfigDocument:
         try:
             loaded: CommentedMap = YAML(typ="rt").load(self.text)
         except (YAMLError, ValueError, RecursionError) as error:
-            raise _yaml_error(error, self.path) from None
+            raise _yaml_error(error, self.path, self.text) from None
         return loaded
 
     @cached_property
@@ -100,10 +100,13 @@ class ConfigDocument:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
+        yaml = YAML(typ="safe", pure=True)
         try:
-            loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(self.text)
+            # Merge keys are written into the nodes as they are read, and the nodes must stay as the text is.
+            merges = "<<" in self.text or self.text.startswith("%")
+            loaded: dict[str, Any] = yaml.load(self.text) if merges else yaml.constructor.construct_document(self.root)
         except (YAMLError, ValueError, TypeError, RecursionError) as error:
-            raise _yaml_error(error, self.path) from None
+            raise _yaml_error(error, self.path, self.text) from None
         return loaded
 
     def get(self, dotted: str) -> Any:
@@ -178,7 +181,7 @@ def _read_bytes(file: Path) -> bytes:
     return raw
 
 
-def _yaml_error(error: Exception, path: Path) -> ConfigError:
+def _yaml_error(error: Exception, path: Path, source: str) -> ConfigError:
     """ruamel's error as ours: its first problem, with the file and the line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
@@ -188,6 +191,10 @@ def _yaml_error(error: Exception, path: Path) -> ConfigError:
     text = problem[0][:200] if problem else type(error).__name__
     if "'\\t'" in text:
         return ConfigError("The config has a tab where YAML wants spaces", where=where, fix="indent with spaces")
+    lines = source.split("\n")[mark.line : mark.line + 1] if mark is not None else []
+    if "found '?'" in text and lines and "???" in lines[0]:
+        what = "A gap (???) inside braces or brackets is not valid YAML"
+        return ConfigError(what, where=where, fix="quote it: '???', or give the value")
     return ConfigError(f"The config is not valid YAML: {text}", where=where, fix="correct the YAML at this line")
 
 
@@ -211,5 +218,5 @@ def _compose_nodes(text: str, path: Path) -> MappingNode:
             )
         bounds.check(root, path)
     except (YAMLError, ValueError, RecursionError) as error:
-        raise _yaml_error(error, path) from None
+        raise _yaml_error(error, path, text) from None
     return root

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import redact
+from ..checkpoint import serving
 from ..errors import BadInput
 from . import (
     assignments,
@@ -32,6 +33,7 @@ from .layout import WITHOUT_GPUS, apply_layout
 from .parallelism import gpus_left_idle, size_to_gpus
 
 MAX_CHANGES = 200
+GPU_ARCH = "quantgate.gpu_arch"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Request:
         layout: "single", "haproxy:N", "ray:N" or "combined:NxI" (Slurm).
         gpus: GPUs of one node; with `gpu_memory_gb`, sizes the deployment's parallelism to the checkpoint.
         gpu_memory_gb: Memory of one GPU, in GB.
-        gpu_arch: Such as "H100".
+        gpu_arch: Such as "H100"; it is kept in `quantgate.gpu_arch`.
     """
 
     model: str = ""
@@ -181,10 +183,23 @@ def _with_server(
     if request.layout:
         document = apply_layout(document, request.layout, notes)
         gpus = gpus or gpus_left_idle(document, notes)
+    document = _with_arch(document, request.gpu_arch, notes)
     document = size_to_gpus(document, gpus, request.gpu_memory_gb, request.gpu_arch, notes)
     if gpus:
         notes[:] = [note for note in notes if not note.startswith(WITHOUT_GPUS)]
     return (model.serve(document, served, notes) if served else document), served
+
+
+def _with_arch(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument:
+    """The config that names the GPU which serves, so that the rules about GPUs can look at it; NEL does not read it."""
+    if serving.find_gpu(name) is None:
+        return document
+    given = document.get(GPU_ARCH)
+    if given == name:
+        return document
+    was = f" (was {str(given)[:40]})" if given is not None else ""
+    notes.append(f"{GPU_ARCH} is {name}{was}: check_config looks at what that GPU can serve")
+    return surgery.set_value(document, GPU_ARCH, name)
 
 
 def _settled(before: ConfigDocument, document: ConfigDocument, request: Request, notes: list[str]) -> ConfigDocument:

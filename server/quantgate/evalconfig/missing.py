@@ -18,11 +18,17 @@ from .paths import Segment
 
 _TABLE = Path(__file__).with_name("missing.yaml")
 _PLACEHOLDER = re.compile(
-    r"(?<!<)<(?:[A-Z][A-Z0-9_-]{2,}|(?i:your)[ _-][\w .-]{1,60})>"
+    r"(?<!<)<(?:[A-Z][A-Z0-9_-]*|(?i:your)[ _-][\w .-]{1,60})>"
     r"|\b(?:CHANGE_?ME|REPLACE_?ME|FILL_?ME(?:_IN)?|TO_?DO|FIXME|YOUR_[A-Z][A-Z_]+)\b"
+    r"|(?i:(?<!//)(?<![\w.\-])your[_-](?:own[_-]|slurm[_-]|hf[_-]|api[_-])?(?:account|user|user_?name|name|org|organi[sz]ation|team|group|project|partition"
+    r"|host|host_?name|cluster|server|endpoint|url|model|checkpoint|handle|path|dir|directory|token|key|image|bucket|entity"
+    r"|workspace|tokenizer|judge)(?:[_-]here)?(?![\w\-]))"
+    r"|\bTBD\b|\?\?\?|(?i:\binsert[_-]\w{1,40}[_-]here\b)"
     r"|(?<![\w.])/path/to/[\w.\-/]*"
 )
-_FREE_TEXT = frozenset({"custom_system_prompt", "system_prompt", "stop"})
+_FREE_TEXT = frozenset(
+    {"custom_system_prompt", "system_prompt", "stop", "start_reasoning_token", "end_reasoning_token", "chat_template"}
+)
 """Keys whose text may hold tags such as <THINK> that are meant."""
 
 PLACEHOLDER_KEY = "What belongs in the place of"
@@ -95,7 +101,7 @@ def gaps(document: ConfigDocument, composed: Composed | None) -> list[Missing]:
         composed: It composed; None when it does not compose, and then the defaults are laid below the file as they are.
     """
     if composed is not None:
-        found = [gap for gap in missing_values(composed.config) if gap.path not in composed.derived_missing]
+        found = own_gaps(composed, document.plain)
         # Where the defaults have a value, composing hides a `???` of the file: NEL takes the default without a word.
         known = {gap.path for gap in found}
         return found + [gap for gap in missing_values(document.plain) if gap.path not in known]
@@ -108,6 +114,21 @@ def gaps(document: ConfigDocument, composed: Composed | None) -> list[Missing]:
         if isinstance(below, dict) and isinstance(written, dict | None):
             config[section] = merged(merged(base or {}, below), written or {})
     return missing_values(config)
+
+
+def own_gaps(composed: Composed, written: Mapping[str, Any]) -> list[Missing]:
+    """The gaps of a composed config, without those that an interpolation brings to another key.
+
+    Args:
+        composed: As NEL would run it.
+        written: The file's own content: a placeholder that stands there in one key counts for that key only.
+    """
+    found = [gap for gap in missing_values(composed.config) if gap.path not in composed.derived_missing]
+    if not any(gap.placeholder for gap in found):
+        return found
+    own = {(gap.path, gap.placeholder) for gap in missing_values(written)}
+    placeholders = {placeholder for _, placeholder in own}
+    return [gap for gap in found if gap.placeholder not in placeholders or (gap.path, gap.placeholder) in own]
 
 
 def placeholder_in(segments: tuple[Segment, ...], value: str) -> str:

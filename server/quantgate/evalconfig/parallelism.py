@@ -56,7 +56,7 @@ def size_to_gpus(
         notes.append("deployment.command is a script of your own: its parallelism flags were left as they are")
         return document
     nodes = read_layout(document).nodes_per_instance
-    answer = _fit(found, gpu_memory_gb, gpus)
+    answer = _fit(found, gpu_memory_gb, gpus, framework)
     sizes = _over_nodes(found, answer, gpus, nodes, notes) if nodes > 1 else _on_a_node(answer, notes)
     if sizes is None:
         return document
@@ -80,10 +80,11 @@ def _served_model(document: ConfigDocument) -> str:
     return ""
 
 
-def _fit(found: Inspection | None, gpu_memory_gb: float, gpus: int) -> Fit | None:
+def _fit(found: Inspection | None, gpu_memory_gb: float, gpus: int, framework: str) -> Fit | None:
     if found is None:
         return None
-    return fit(found.facts, found.record.weights_bytes, found.record.kv_cache_algorithm, gpu_memory_gb, gpus)
+    record = found.record
+    return fit(found.facts, record.weights_bytes, record.kv_cache_algorithm, gpu_memory_gb, gpus, framework)
 
 
 def _on_a_node(answer: Fit | None, notes: list[str]) -> Sizes | None:

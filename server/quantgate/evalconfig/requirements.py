@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..benchmarks.catalogue import load_catalogue
+from ..benchmarks.needs import TOKENIZER, needs_of
 from ..benchmarks.recipe import Recipe, Variant
 from ..checkpoint import tables
 from ..checkpoint.inspection import Inspection, inspect_model
@@ -188,7 +189,7 @@ def _report(recipe: Recipe, variant: Variant, notes: list[str]) -> None:
 
 
 def for_catalogue(document: ConfigDocument, task_id: str, index: int, notes: list[str]) -> ConfigDocument:
-    """The config with what a catalogue task needs: a log-probability task gets the evaluated model's tokenizer.
+    """The config with what a catalogue task needs: one that counts or scores tokens gets the evaluated model's tokenizer.
 
     Args:
         document: With the task already in it; not changed.
@@ -201,15 +202,16 @@ def for_catalogue(document: ConfigDocument, task_id: str, index: int, notes: lis
         f"{task_id} asks the {' or '.join(entry.endpoint_types)} endpoint" + _mismatch(document, entry.endpoint_types)
     )
     extra = entry.params.get("extra")
-    scores = entry.endpoint_types == ("completions",) and isinstance(extra, dict) and "tokenizer" in extra
+    wants = TOKENIZER in needs_of(entry) and isinstance(extra, dict) and "tokenizer" in extra
     shared = paths.dig(document.plain, "evaluation", "nemo_evaluator_config", "config", "params", "extra", "tokenizer")
-    if not scores or not isinstance(extra, dict) or extra.get("tokenizer") or shared:
+    if not wants or not isinstance(extra, dict) or extra.get("tokenizer") or shared:
         return document
     base = f"evaluation.tasks[{index}].nemo_evaluator_config.config.params.extra"
     tokenizer = _tokenizer(document)
     document = surgery.set_value(document, f"{base}.tokenizer", tokenizer)
-    backend = "hf" if entry.harness == "ruler" else "huggingface"
-    document = surgery.set_value(document, f"{base}.tokenizer_backend", backend)
+    if "tokenizer_backend" in extra:
+        backend = "hf" if entry.harness == "ruler" else "huggingface"
+        document = surgery.set_value(document, f"{base}.tokenizer_backend", backend)
     where = f"is {tokenizer}" if tokenizer != "???" else "is open: its hub handle, or a directory that the harness sees"
     notes.append(f"{task_id} needs the evaluated model's tokenizer: {base}.tokenizer {where}")
     return document

@@ -86,8 +86,10 @@ def checkpoint_flags(document: ConfigDocument, found: Inspection, framework: str
     """The flags that a checkpoint asks for, each once: of its shape and template, and of its quantization."""
     if not framework:
         return []
-    tensor = serving_sizes.read(document).tensor if framework in table() else 0
-    flags = serving.serving_flags(found.facts, found.record, framework, tensor)
+    sizes = serving_sizes.read(document)
+    # vLLM spreads experts over its data-parallel replicas too (0.33.0 docs/serving/expert_parallel_deployment.md).
+    sharing = sizes.tensor * (sizes.data if framework == "vllm" else 1) if framework in table() else 0
+    flags = serving.serving_flags(found.facts, found.record, framework, sharing)
     if framework in table() and not any(canonical(flag.flag) == "--trust-remote-code" for flag in flags):
         tokenizer = config_json.read_optional(found.source.path / "tokenizer_config.json") or {}
         if tokenizer.get("auto_map"):

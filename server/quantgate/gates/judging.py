@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..benchmarks import catalogue, recipes
-from ..errors import BadInput, UnknownName
-from ..launcher import door
+from ..errors import BadInput, QuantgateError, UnknownName
+from ..launcher import stamp
 from ..results import verify
 from ..runs.invocation import FINAL, LIVE, invocation_state
 from ..runs.rundir import RunDir, TaskDir
 from ..runs.status import State, TaskStatus, task_status
-from . import ledger, lookup, plan
+from . import estimate, ledger, leftovers, lookup, plan, reconcile, under_way, verdict
 
 MOST_TRUNCATED = 0.5
 """A canary with a larger share of answers cut off at max_new_tokens gets a warning, not a refusal: a base model may never stop."""
 
 
 MOST_REASONS = 10
-LAUNCH_GRACE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,6 @@ class View:
     state: State
     tasks: tuple[TaskStatus, ...]
     gate: ledger.Gate | None
-
-
-def started(directory: Path) -> bool:
-    """Whether anything of an invocation began to run."""
-    return any(directory.glob("*/logs/stage.*")) or (directory / "runner.json").exists()
 
 
 def expectations(run: RunDir, limit: int) -> dict[str, verify.Expectation]:
@@ -95,13 +87,20 @@ def look(attempt: ledger.Attempt) -> View:
 def view(run: lookup.Run) -> View:
     """The state of a run and of its tasks; a canary that is seen finished, whole and in its own place, is judged."""
     if run.directory is None:
-        return View(run, _state_without_directory(run), (), None)
+        return View(run, _state_without_tasks(run), (), None)
     expected = expectations(run.directory, run.limit)
     tasks = tuple(task_status(task, expected[task.directory].answers) for task in run.directory.tasks)
-    state = invocation_state(tasks)
+    if run.attempt is not None and reconcile.may_start(run.attempt):
+        # Laid out and not begun: how old that is says nothing while somebody may still start it.
+        tasks = tuple(replace(task, state="pending", reason="it is being launched") for task in tasks)
+    if run.attempt is not None:
+        tasks = under_way.shown(run.attempt, tasks)
+    state = invocation_state(tasks) if tasks else _state_without_tasks(run)
+    if state in FINAL:
+        leftovers.remove_secrets(run)
     gate = None
     if run.attempt is not None and run.kind == "canary":
-        gate = ledger.gate(run.attempt.fingerprint, "canary", run.invocation_id)
+        gate = _standing_gate(run.attempt)
         if gate is None and state in FINAL and run.whole:
             gate = _judged(run, expected)
     return View(run, state, tasks, gate)
@@ -115,72 +114,63 @@ def may_run(attempt: ledger.Attempt) -> bool:
     return seen.state in LIVE or (seen.state in {"unknown", "unreachable"} and seen.run.directory is not None)
 
 
-def _state_without_directory(run: lookup.Run) -> State:
+def _state_without_tasks(run: lookup.Run) -> State:
     if run.attempt is None:
         return "unknown"
-    if run.attempt.outcome == "launching":
-        # The server that launched it was killed; a launch takes no longer than its time limit.
-        late = time.time() - run.attempt.created > door.LAUNCH_SECONDS + LAUNCH_GRACE_SECONDS
-        return "interrupted" if late else "pending"
+    if reconcile.may_start(run.attempt):
+        return "pending"
     return "failed" if run.attempt.outcome == "failed" else "unknown"
 
 
 def judge(attempt: ledger.Attempt) -> ledger.Gate | None:
     """The canary's gate; None while it is not finished."""
-    return ledger.gate(attempt.fingerprint, "canary", attempt.invocation_id) or look(attempt).gate
+    return _standing_gate(attempt) or look(attempt).gate
+
+
+def _standing_gate(attempt: ledger.Attempt) -> ledger.Gate | None:
+    """What was judged of a canary; a verdict that it did not pass falls when the canary is resumed afterwards."""
+    gate = ledger.gate(attempt.fingerprint, "canary", attempt.invocation_id)
+    if gate is None or gate.passed:
+        return gate
+    return gate if len(ledger.resumes(attempt.invocation_id)) <= gate.detail.get("resumes", 0) else None
 
 
 def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation]) -> ledger.Gate:
     assert run.attempt is not None
     assert run.directory is not None
+    attempt, planned = run.attempt, _planned(run.attempt)
     verification = verify.verify(run.directory, expected)
-    reasons = _reasons(verification)
-    detail = {"estimate": estimate(verification, run.attempt), "limit": run.limit}
-    gate = ledger.Gate(run.attempt.fingerprint, "canary", not reasons, tuple(reasons), detail, run.invocation_id)
+    verdicts = verdict.weigh(run.directory, verification, expected, _launched(run, planned))
+    figures = estimate.measure(run.directory, verification, planned)
+    reasons = [reason for task in verdicts for reason in task.reasons] or ([] if verdicts else ["no task of it ran"])
+    more = len(reasons) - MOST_REASONS
+    told = (*reasons[:MOST_REASONS], *([f"and {more} more"] if more > 0 else []))
+    detail = {
+        "estimate": estimate.estimate(figures, planned.gpus() if planned else None),
+        "figures": estimate.as_detail(figures),
+        "notes": estimate.notes(figures),
+        "warnings": [warning for task in verdicts for warning in task.warnings],
+        "evidence": {task.task: task.evidence for task in verdicts},
+        "limit": run.limit,
+        "resumes": len(ledger.resumes(run.invocation_id)),
+    }
+    gate = ledger.Gate(attempt.fingerprint, "canary", not reasons, told, detail, run.invocation_id)
     ledger.put_gate(gate)
     return gate
 
 
-def _reasons(verification: verify.Verification) -> list[str]:
-    reasons = [
-        f"{task.task}: {check.name}: {check.detail}"
-        for task in verification.tasks
-        if task.verdict != "valid"
-        for check in task.checks
-        if not check.ok
-    ]
-    return reasons[:MOST_REASONS]
+def _launched(run: lookup.Run, planned: plan.Plan | None) -> Sequence[str]:
+    """Names of the tasks that a canary was launched with; without its config, what the run's own stamp says."""
+    assert run.attempt is not None
+    if planned is not None:
+        return [task.name for task in planned.chosen(list(run.attempt.tasks))]
+    stamped = stamp.read(run.directory.path) if run.directory else None
+    return stamped.tasks if stamped else ()
 
 
-def estimate(verification: verify.Verification, attempt: ledger.Attempt) -> dict[str, float]:
-    """What the canary predicts for the full run.
-
-    Requests are samples × repeats of the tasks whose size is known; hours are the canary's own time per answer at the same
-    parallelism, from eval_factory_metrics.json (`inference_time`, seconds). GPU hours are those hours times the GPUs that the
-    config deploys on: 0 for an endpoint of somebody else, -1 when the config does not tell.
-    """
-    gpus: int | None = None
-    sizes: dict[str, int] = {}
-    with contextlib.suppress(BadInput):
+def _planned(attempt: ledger.Attempt) -> plan.Plan | None:
+    """The config of a launch; None when it is not there any more, or is another by now."""
+    with contextlib.suppress(QuantgateError):
         planned = plan.read(attempt.config)
-        gpus = planned.gpus()
-        # By name: NEL counts the tasks of a filtered launch from zero again.
-        sizes = {task.name: task.requests(0) or 0 for task in planned.tasks}
-    requests = seconds = tokens = truncated = answers = 0.0
-    for task in verification.tasks:
-        stats = task.stats
-        if stats is None or not stats.count:
-            continue
-        full = sizes.get(task.task.rsplit(".", 1)[0], 0)
-        requests += full
-        seconds += (stats.inference_seconds / stats.count) * full
-        tokens += stats.average_completion_tokens * stats.count
-        truncated += stats.finish_reasons.get("length", 0)
-        answers += stats.count
-    return {
-        "requests": requests,
-        "hours": round(seconds / 3600, 3),
-        "gpu_hours": -1.0 if gpus is None else round(seconds / 3600 * gpus, 3),
-        "truncated_share": round(truncated / answers, 3) if answers else 0.0,
-        "tokens_per_sample": round(tokens / answers, 1) if answers else 0.0,
-    }
+        return planned if planned.fingerprint == attempt.fingerprint else None
+    return None

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from .. import redact
 from ..errors import QuantgateError, Refused
 from ..evalconfig import lint
-from ..launcher import door
+from ..launcher import door, process_control
 from ..runs.invocation import LIVE
-from . import judging, ledger, plan, submission
+from . import asks, dry_runs, evidence, judging, ledger, limits, plan, skipping, staleness, submission
 
-NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval")
-"""Harnesses for which limit_samples does nothing (NEL 0.2.6): a canary of theirs would be the full run."""
 MAX_CANARY_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """How a dry run went; `error` is NEL's refusal, empty when it passed."""
+    """How a dry run went; `error` is NEL's refusal, empty when it passed. `jobs` and `kept` are of a passed one."""
 
     passed: bool
     plan: plan.Plan
     findings: list[lint.Finding]
     output_tail: str
     error: str
+    jobs: tuple[asks.Job, ...] = ()
+    kept: dry_runs.Kept = field(default_factory=dry_runs.Kept)
 
 
 def dry_run(config: str) -> DryRun:
@@ -44,12 +47,17 @@ def dry_run(config: str) -> DryRun:
             False, planned, report.findings, "", f"{len(errors)} error{'s' if len(errors) > 1 else ''} to mend first"
         )
     try:
+        redact.register(dry_runs.literals(planned.config))
         answer = door.dry_run(planned.path, planned.environment(), planned.digest)
     except QuantgateError as error:
-        ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (str(error),)))
-        return DryRun(False, planned, report.findings, "", str(error))
+        said = dry_runs.readable(str(error), planned.config)
+        ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (said,)))
+        return DryRun(False, planned, report.findings, "", said)
     ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", True))
-    return DryRun(True, planned, report.findings, answer.output_tail, "")
+    ledger.put_content(planned.fingerprint, str(planned.path), planned.content)
+    kept = dry_runs.keep(planned.fingerprint, answer.scripts, planned.config)
+    tail = dry_runs.readable(answer.output_tail, planned.config)
+    return DryRun(True, planned, report.findings, tail, "", asks.jobs(planned, answer.scripts), kept)
 
 
 def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submission.Launch:
@@ -66,17 +74,14 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submi
             where="samples",
             fix=f"give 1 to {MAX_CANARY_SAMPLES}; 10 is usual",
         )
+    limits.refuse_limit_in_config(planned)
     chosen = planned.chosen(tasks)
     before = submission.newest_canary(planned, chosen)
     if before is not None and not again:
         return submission.Launch(before, planned, found=True)
     _require_dry_run(planned)
-    for task in chosen:
-        if task.harness in NO_LIMIT:
-            raise Refused(
-                f"The harness {task.harness} ignores limit_samples: a canary of {task.name} would be the full run",
-                fix="leave it out of the canary (tasks=…) and watch the first minutes of the full run with status and logs",
-            )
+    limits.require_limitable(planned, chosen)
+    ledger.put_content(planned.fingerprint, str(planned.path), planned.content)
 
     def same() -> ledger.Attempt | None:
         return None if again else submission.newest_canary(planned, chosen)
@@ -88,46 +93,83 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
     """Launch the full run, or a subset of it.
 
     Raises:
-        Refused: A gate is not passed for this very config.
+        Refused: A gate is not passed for this very config, and no skip of it can be granted.
+        ConsentNeeded: A person must say yes first.
         EndpointError: The endpoint does not answer; nothing was launched.
     """
     planned = plan.read(config)
     if max_samples < 0:
         raise Refused(f"A run of {max_samples} samples is none", where="max_samples", fix="give a number, or 0 for all")
-    if skip_gates_reason:
-        raise Refused(
-            "The gates cannot be skipped in this version",
-            where="skip_gates_reason",
-            fix=f"dry_run(config={config!r}), then canary(config={config!r})",
-        )
+    limits.refuse_limit_in_config(planned)
     chosen = planned.chosen(tasks)
-    _require_dry_run(planned)
-    for task in chosen:
-        _require_canary(planned, task)
+    limits.require_subset(planned, chosen, max_samples)
+    unmet = _unmet(planned, chosen)
+    if unmet and not skip_gates_reason:
+        raise unmet[0]
+    # A reason where nothing is to be skipped is not written down: the gates hold.
+    skip = skipping.skip(planned, skip_gates_reason, unmet) if unmet else None
     kind = "subset" if max_samples or tasks else "full"
 
     def same() -> ledger.Attempt | None:
         for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
-            if attempt.tasks == tuple(tasks) and attempt.sample_limit == max_samples and judging.may_run(attempt):
+            if attempt.tasks != tuple(tasks) or attempt.sample_limit != max_samples:
+                continue
+            if judging.may_run(attempt):
                 return attempt
+            _require_no_strays(attempt)
         return None
 
-    return submission.submit(planned, kind, tasks, max_samples, same)
+    return submission.submit(planned, kind, tasks, max_samples, same, skip)
+
+
+def _require_no_strays(attempt: ledger.Attempt) -> None:
+    """A run whose directory was deleted is lost, but what it started may still be asking the endpoint."""
+    if attempt.executor != "process" or attempt.outcome != "launched" or evidence.invocation_dir(attempt):
+        return
+    if process_control.strays(attempt.invocation_id):
+        raise Refused(
+            "This very run is still going on, and its directory was deleted: its answers are lost",
+            where=f"invocation {attempt.invocation_id}; {attempt.run_dir or attempt.output_dir}",
+            fix=f"cancel(invocation_id='{attempt.invocation_id}') ends what is left of it; then call this again",
+        )
+
+
+def _unmet(planned: plan.Plan, chosen: Sequence[plan.PlannedTask]) -> list[Refused]:
+    """The refusals of all gates that this config has not passed, the dry run's first."""
+    unmet: list[Refused] = []
+    checks = [
+        partial(_require_dry_run, planned),
+        *(partial(_require_canary, planned, task) for task in chosen if not task.watch),
+    ]
+    for check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            unmet.append(refusal)
+    return unmet
 
 
 def _require_dry_run(planned: plan.Plan) -> None:
     gate = ledger.gate(planned.fingerprint, "dry_run")
-    if gate is None or not gate.passed:
-        why = "has not passed" if gate else "was not made for this very config (a change of it needs a new one)"
-        raise Refused(f"The dry run {why}", where=str(planned.path), fix=f"dry_run(config={str(planned.path)!r})")
+    if gate is not None and gate.passed:
+        return
+    if gate is not None:
+        why = "has not passed: " + "; ".join(gate.reasons[:3]) if gate.reasons else "has not passed"
+    else:
+        why = f"was not made for this very config ({_changed(planned, 'dry_run')})"
+    raise Refused(f"The dry run {why}", where=str(planned.path), fix=f"dry_run(config={str(planned.path)!r})")
+
+
+def _changed(planned: plan.Plan, gate: str) -> str:
+    return staleness.since_passed(planned, gate) or "a change of it needs a new one"
 
 
 def _require_canary(planned: plan.Plan, task: plan.PlannedTask) -> None:
     attempt = submission.newest_canary(planned, [task])
-    fix = f"canary(config={str(planned.path)!r})"
+    fix = limits.canary_call(planned)
     if attempt is None:
         raise Refused(
-            f"No canary was run of {task.name} for this very config (a change of it needs a new one)",
+            f"No canary was run of {task.name} for this very config ({_changed(planned, 'canary')})",
             where=str(planned.path),
             fix=fix,
         )

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import credentials, redact
-from ..benchmarks import catalogue, recipes
+from ..benchmarks import catalogue, limits, needs, recipes
 from ..checkpoint import identity
-from ..errors import ConfigError, Refused
+from ..errors import ConfigError, Refused, UnknownName
 from ..evalconfig import compose, fingerprint, serving_sizes, variables
 from ..evalconfig.document import ConfigDocument
 from ..launcher import harness_env, harnesses, package
 
 LAUNCHED_HERE = ("process", "local")
 """Executors whose runs this version launches and watches."""
+
+
+PLAIN, UNLISTED = "plain", "unlisted"
+JUDGE = "judge"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class PlannedTask:
         container: The image that NEL would run.
         samples: Questions in the full set; None when not known before the run.
         repeats: Answers per question.
+        classes: What can go wrong in a way of its own: "judge", "user simulator", "code sandbox", "image input"; "plain"
+            without any of them, "unlisted" when nothing is known of the task.
+        watch: What to watch in the first minutes of the full run, for a task that cannot be limited; empty for others.
     """
 
     directory: str
@@ -39,6 +46,8 @@ class PlannedTask:
     container: str
     samples: int | None
     repeats: int
+    classes: tuple[str, ...] = (PLAIN,)
+    watch: str = ""
 
     def requests(self, limit: int) -> int | None:
         """Requests that this task will make at most, for a limit of samples (0: none)."""
@@ -57,6 +66,7 @@ class Plan:
         fingerprint: Of what would run.
         checkpoint: The declared or deployed checkpoint; empty for a handle or an undeclared one.
         digest: SHA-256 of the file.
+        content: What the fingerprint is made of (`evalconfig.fingerprint.Mark`).
     """
 
     path: Path
@@ -66,6 +76,7 @@ class Plan:
     digest: str
     tasks: tuple[PlannedTask, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    content: Mapping[str, str] = field(default_factory=dict)
 
     def gpus(self) -> int | None:
         """GPUs that the run itself holds: 0 for an endpoint of somebody else, None when the config does not tell."""
@@ -77,8 +88,25 @@ class Plan:
         document = ConfigDocument.load(self.path)
         if not serving_sizes.framework(document) or served_program.is_script(document):
             return None
+        return serving_sizes.read(document).gpus * self._instances()
+
+    def slots(self) -> int | None:
+        """Requests that the run's own servers take at once (`--max-num-seqs` of each replica); None when not known."""
+        if (self.config.get("deployment") or {}).get("type", "none") == "none":
+            return None
+        from ..evalconfig import served_program
+
+        document = ConfigDocument.load(self.path)
+        if not serving_sizes.framework(document) or served_program.is_script(document):
+            return None
+        given = serving_sizes.get_flag(document, "--max-num-seqs") or ""
+        if not given.isdecimal() or len(given) > 6:
+            return None
+        return int(given) * serving_sizes.read(document).data * self._instances()
+
+    def _instances(self) -> int:
         instances = (self.config.get("execution") or {}).get("num_instances")
-        return serving_sizes.read(document).gpus * (instances if isinstance(instances, int) and instances > 0 else 1)
+        return instances if isinstance(instances, int) and instances > 0 else 1
 
     def environment(self) -> dict[str, str]:
         """The environment of the child that launches it; the values that the config takes from it are redacted from now on."""
@@ -119,13 +147,22 @@ def read(config: str) -> Plan:
     _require_output_dir(composed, path)
     checkpoint = _checkpoint(composed)
     tasks = tuple(_planned(task) for task in composed.tasks)
-    mark = fingerprint.fingerprint(
+    mark = fingerprint.mark(
         composed.config,
         launcher_version=package.launcher_version(),
-        checkpoint_identity=identity.identity(Path(checkpoint)) if checkpoint else "",
+        checkpoint=identity.identify(Path(checkpoint)).parts if checkpoint else {},
         harnesses=_harness_environments(tasks) if composed.executor == "process" else (),
     )
-    return Plan(path.resolve(), composed, mark, checkpoint, digest, tasks, composed.config)
+    return Plan(
+        path=path.resolve(),
+        composed=composed,
+        fingerprint=mark.fingerprint,
+        checkpoint=checkpoint,
+        digest=digest,
+        tasks=tasks,
+        config=composed.config,
+        content=mark.content,
+    )
 
 
 def file_digest(path: Path) -> str:
@@ -178,14 +215,30 @@ def _planned(task: compose.ConfiguredTask) -> PlannedTask:
         container=str(task.raw.get("container") or (known.container if known else "")),
         samples=samples,
         repeats=repeats(task.params),
+        classes=_classes(known, found[0] if found else None),
+        watch=limits.watch_instead(task.name, known),
     )
+
+
+def _classes(task: catalogue.CatalogueTask | None, recipe: recipes.Recipe | None) -> tuple[str, ...]:
+    if task is None:
+        return (UNLISTED,)
+    # A tokenizer is read on this side: without it the task fails at once, whatever the others do.
+    return tuple(need for need in needs.needs_of(task, recipe) if need != needs.TOKENIZER) or (PLAIN,)
 
 
 def _catalogue_task(task: compose.ConfiguredTask) -> catalogue.CatalogueTask | None:
     if task.raw.get("container"):
         # A full id with a newer image is still that benchmark; a bare name with an image of its own may be anything.
         return catalogue.load_catalogue().tasks.get(task.name)
-    return catalogue.load_catalogue().resolve(task.name)
+    try:
+        return catalogue.load_catalogue().resolve(task.name)
+    except UnknownName:
+        from ..evalconfig.lint.tasks import may_be_unlisted  # with the lint's tables: not at the server's start
+
+        if may_be_unlisted(task.name):
+            return None  # NEL asks its harness's image for it, once a person trusts it
+        raise
 
 
 def repeats(params: Mapping[str, Any]) -> int:

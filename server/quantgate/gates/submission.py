@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import QuantgateError, Refused
+from ..errors import Refused
 from ..launcher import containers, door, harnesses
-from . import endpoint, judging, ledger, lookup, plan
+from ..launcher.stamp import Stamp
+from . import consent, endpoint, ledger, plan, reconcile, skipping, starting, trust
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,22 @@ class Launch:
     attempt: ledger.Attempt
     plan: plan.Plan
     found: bool
+    warnings: tuple[str, ...] = ()
 
 
 def submit(
-    planned: plan.Plan, kind: str, tasks: list[str], limit: int, same: Callable[[], ledger.Attempt | None]
+    planned: plan.Plan,
+    kind: str,
+    tasks: list[str],
+    limit: int,
+    same: Callable[[], ledger.Attempt | None],
+    skip: skipping.Skip | None = None,
 ) -> Launch:
-    """Launch, unless `same` finds what is asked for already going on; two callers never both launch it."""
+    """Launch, unless `same` finds what is asked for already going on; two callers never both launch it.
+
+    Raises:
+        ConsentNeeded: A person must say yes first: to the config's own commands or tasks, or to the gates that are skipped.
+    """
     if planned.composed.executor not in plan.LAUNCHED_HERE:
         raise Refused(
             f"This version launches local runs only, not on {planned.composed.executor!r}",
@@ -35,8 +46,9 @@ def submit(
     _require_harnesses(planned, tasks)
     env = planned.environment()
     served = endpoint.probe(planned.config, env)
-    if kind != "canary":
-        _require_same_endpoint(planned, served, planned.chosen(tasks))
+    if kind != "canary" and skip is None:
+        # What cannot be limited has no canary to compare with.
+        _require_same_endpoint(planned, served, [task for task in planned.chosen(tasks) if not task.watch])
     attempt = ledger.Attempt(
         invocation_id=door.new_invocation_id(),
         kind=kind,
@@ -48,16 +60,8 @@ def submit(
         tasks=tuple(tasks),
         sample_limit=limit,
         endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
+        skip_reason=skip.reason if skip else "",
     )
-    with ledger.exclusive():
-        found = same()
-        if found is not None:
-            return Launch(found, planned, found=True)
-        ledger.add_attempt(attempt)
-    return Launch(_submit(attempt, planned, env), planned, found=False)
-
-
-def _submit(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str]) -> ledger.Attempt:
     request = door.Request(
         planned.path,
         Path(attempt.output_dir),
@@ -65,25 +69,32 @@ def _submit(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str])
         attempt.sample_limit,
         attempt.tasks,
         planned.digest,
+        trust.confirmed(planned),
+        _stamp(attempt, planned),
     )
-    outcome, error = "failed", "the launch was interrupted"
-    try:
-        door.launch(request, env)
-        outcome = "launched"
-    except QuantgateError as refusal:
-        error = str(refusal)
-        # NEL may have started it before it failed: what is on disk decides.
-        directory = lookup.invocation_dir(attempt)
-        if directory is None or not judging.started(directory):
-            raise
-        outcome = "launched"
-    finally:
-        directory = lookup.invocation_dir(attempt)
-        done = dataclasses.replace(
-            attempt, outcome=outcome, run_dir=str(directory or ""), error="" if outcome == "launched" else error
-        )
-        ledger.finish_attempt(done.invocation_id, outcome=done.outcome, run_dir=done.run_dir, error=done.error)
-    return done
+
+    def same_or_permitted() -> ledger.Attempt | None:
+        found = same()
+        if found is None:
+            # Last, so that nobody is asked about a launch that would be refused anyway, or that is going on already.
+            consent.require([*skipping.questions(planned, skip), *trust.questions(planned)])
+        return found
+
+    begun = starting.start(attempt, request, env, same_or_permitted)
+    return Launch(begun.attempt, planned, begun.found, begun.warnings)
+
+
+def _stamp(attempt: ledger.Attempt, planned: plan.Plan) -> Stamp:
+    return Stamp(
+        invocation_id=attempt.invocation_id,
+        kind=attempt.kind,
+        sample_limit=attempt.sample_limit,
+        tasks=tuple(task.name for task in planned.chosen(list(attempt.tasks))),
+        tasks_in_config=len(planned.tasks),
+        fingerprint=attempt.fingerprint,
+        config_digest=planned.digest,
+        skip_reason=attempt.skip_reason,
+    ).dated()
 
 
 def _require_same_endpoint(
@@ -104,12 +115,16 @@ def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
     if planned.composed.executor == "process":
         for task in planned.chosen(tasks):
             harnesses.require_wheel(task.harness, task.container)
-    else:
-        containers.require_engine()
+        return
+    containers.require_engine()
+    deployment = planned.config.get("deployment") or {}
+    served = [str(deployment.get("image") or "")] if deployment.get("type", "none") != "none" else []
+    containers.require_images([*(task.container for task in planned.chosen(tasks)), *served])
 
 
 def newest_canary(planned: plan.Plan, tasks: Sequence[plan.PlannedTask]) -> ledger.Attempt | None:
     """The newest canary of this fingerprint that was launched with all of these tasks."""
+    reconcile.settle_all()
     for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind="canary"):
         if attempt.outcome != "failed" and set(tasks) <= set(planned.chosen(list(attempt.tasks))):
             return attempt

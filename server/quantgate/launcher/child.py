@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .. import faults
 from ..errors import BadInput, QuantgateError
+from . import execdb, execdb_repair, orphans
 
 LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 GENERATOR = "generate_invocation_id"
@@ -53,10 +55,15 @@ def _repair_local_dry_run() -> None:
 
 
 def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
-    from . import process_executor  # noqa: F401 - importing it registers the executor; NEL's own come with its API
+    if dry_run:
+        orphans.end_with(request["parent"])
+    from . import local_start, process_executor, slurm_scripts  # noqa: F401 - importing the former registers the executor
 
     _use_invocation_id(request["invocation_id"])
     _repair_local_dry_run()
+    local_start.use()
+    if dry_run:
+        slurm_scripts.keep_below(request["output_dir"])
     from nemo_evaluator_launcher.api.functional import run_eval
     from nemo_evaluator_launcher.api.types import RunConfig
 
@@ -73,12 +80,41 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         hydra_overrides=[f"{LIMIT_KEY}={request['limit']}"] if request["limit"] else [],
         dict_overrides={"execution": {"output_dir": request["output_dir"].replace("${", "\\${")}},
     )
+    _allow(request, config)
     invocation_id = run_eval(config, dry_run=dry_run, tasks=list(request["tasks"]) or None)
     return {"invocation_id": invocation_id}
 
 
+def _allow(request: dict[str, Any], config: Any) -> None:
+    """What a person allowed this launch, and the stamp that is to lie in its directory."""
+    from omegaconf import OmegaConf
+
+    from . import commands, stamp
+
+    trusted = commands.Trusted(**request["trusted"])
+    commands.trust_in_this_process(
+        OmegaConf.to_container(config, resolve=True) if trusted.commands else {},  # type: ignore[arg-type]
+        trusted,
+    )
+    laid = stamp.from_json(request["stamp"]) if request["stamp"] else None
+    if laid is not None:
+        stamp.write_before_start(laid)
+
+
+def _resume(request: dict[str, Any]) -> dict[str, Any]:
+    from . import resuming
+
+    resuming.use(Path(request["directory"]), request["again"])
+    return _run_eval(request, dry_run=False)
+
+
 def _do(request: dict[str, Any]) -> dict[str, Any]:
-    verbs = {"dry_run": lambda: _run_eval(request, dry_run=True), "launch": lambda: _run_eval(request, dry_run=False)}
+    verbs = {
+        "dry_run": lambda: _run_eval(request, dry_run=True),
+        "launch": lambda: _run_eval(request, dry_run=False),
+        "resume": lambda: _resume(request),
+    }
+    execdb_repair.use(request["invocation_id"])
     return verbs[request["verb"]]()
 
 
@@ -90,21 +126,27 @@ def main() -> None:
     if hasattr(signal, "alarm"):
         signal.alarm(int(request["seconds"]) + 5)
     try:
-        _answer(request["answer"], {"ok": True, **_do(request)})
+        faults.reached("child-started")
+        answer = _do(request)
+        faults.reached("before-answer")
+        _answer(request["answer"], {"ok": True, **answer})
     except QuantgateError as error:
-        _answer(
-            request["answer"],
-            {
-                "ok": False,
-                "error": "",
-                "class": type(error).__name__,
-                "what": error.what,
-                "where": error.where,
-                "fix": error.fix,
-            },
-        )
+        _answer(request["answer"], _refusal(error))
     except Exception as error:  # noqa: BLE001 - whatever NEL raises becomes one answer; the parent redacts it
-        _answer(request["answer"], {"ok": False, "error": str(error), "class": type(error).__name__})
+        broken = execdb.fault()
+        said = {"ok": False, "error": str(error), "class": type(error).__name__}
+        _answer(request["answer"], _refusal(broken) if broken else said)
+
+
+def _refusal(error: QuantgateError) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "error": "",
+        "class": type(error).__name__,
+        "what": error.what,
+        "where": error.where,
+        "fix": error.fix,
+    }
 
 
 if __name__ == "__main__":

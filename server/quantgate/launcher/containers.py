@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from .. import children, redact
 from ..errors import LauncherError
 
 ENGINE_SECONDS = 8.0
+REGISTRY_SECONDS = 15.0
+"""How long a registry may take to say whether it has an image; no answer is no refusal."""
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_EMULATION = Path("/proc/sys/fs/binfmt_misc")
+# What a registry says of an image that it has not or does not give. An unreachable one is left to the engine: the daemon may
+# have a proxy that its client has not.
+_NOT_GIVEN = re.compile(
+    r"(?:manifest|name) unknown|no such manifest|unauthorized|(?<!permission )denied", re.IGNORECASE
+)
+_NOBODY = re.compile(r"connection refused", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,3 +67,65 @@ def require_engine() -> None:
             where="execution.type local",
             fix="start one, or set execution.type=process for a harness with a wheel; nothing was launched",
         )
+
+
+def require_images(names: Iterable[str]) -> None:
+    """Refuse an image that cannot run here, before a launch that would end with it.
+
+    An image that is not on this machine is no error while its registry has it: the engine pulls it at the launch.
+
+    Args:
+        names: Images as the config or the catalogue names them; empty ones and repeated ones are passed over.
+
+    Raises:
+        LauncherError: An image is built for another processor, or is neither here nor to be had.
+    """
+    for name in dict.fromkeys(n for n in names if n):
+        built_for = _architecture(name)
+        if built_for is None:
+            _require_in_registry(name)
+        elif built_for and not _runs_here(built_for):
+            raise LauncherError(
+                f"The image {name} is built for {built_for}, and this machine is {_machine()}",
+                fix=f"`docker pull --platform linux/{_machine()} {name}`, or run it on such a machine; nothing was launched",
+            )
+
+
+def _docker(*arguments: str, seconds: float) -> children.Finished:
+    return children.run(["docker", *arguments], stdin=b"", env=os.environ, seconds=seconds)
+
+
+def _architecture(image: str) -> str | None:
+    """What an image on this machine is built for; None when it is not here, empty when the engine does not tell."""
+    answer = _docker("image", "inspect", "--format", "{{.Architecture}}", "--", image, seconds=ENGINE_SECONDS)
+    if answer.returncode == 0:
+        return answer.output.strip()
+    return None if re.search(r"no such image|image not known", answer.output, re.IGNORECASE) else ""
+
+
+def _machine() -> str:
+    machine = platform.machine()
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def _runs_here(architecture: str) -> bool:
+    if architecture == _machine():
+        return True
+    # With an emulator of another processor the kernel starts its programs; slowly, but that is not ours to refuse.
+    names = {architecture, *(here for here, docker in _ARCHITECTURES.items() if docker == architecture)}
+    return any((_EMULATION / f"qemu-{name}").exists() for name in names)
+
+
+def _require_in_registry(image: str) -> None:
+    answer = _docker("manifest", "inspect", "--", image, seconds=REGISTRY_SECONDS)
+    if answer.returncode == 0 or answer.timed_out:
+        return
+    local = image.split("/", 1)[0].split(":", 1)[0] == "localhost"
+    if not _NOT_GIVEN.search(answer.output) and not (local and _NOBODY.search(answer.output)):
+        return
+    lines = [line for line in answer.output.strip().splitlines() if line.strip()]
+    raise LauncherError(
+        f"The image {image} is not on this machine, and its registry does not give it",
+        where=redact.redact(lines[-1])[:300],
+        fix=f"correct its name or tag, or log in (`docker login`) and `docker pull {image}`; nothing was launched",
+    )

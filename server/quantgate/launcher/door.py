@@ -6,22 +6,25 @@ The child has its own process group, a time limit, the secrets in its environmen
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import children, errors, redact, scratch
 from ..errors import LauncherError
-from . import execdb
+from . import commands, execdb, generated, launch_lock, stamp
 
 DRY_RUN_SECONDS = 120.0
 LAUNCH_SECONDS = 300.0
 TAIL_LINES = 40
 TAIL_CHARACTERS = 4000
+HIDDEN = "<output_dir>"
+"""Stands for a dry run's private directory in what is shown of it."""
 
 # NEL's own masking leaves the last four characters of a secret.
 _LAST_FOUR = re.compile(r"\*\*\*[^\s\"']{1,4}(?=[\"'\s]|$)")
@@ -37,11 +40,13 @@ class Answer:
         invocation_id: The id of the invocation; ours, as handed in.
         output_tail: The last lines that NEL printed, redacted.
         output: All that it printed, redacted.
+        scripts: Of a dry run: what it generated, redacted.
     """
 
     invocation_id: str
     output_tail: str
     output: str
+    scripts: tuple[generated.GeneratedFile, ...] = ()
 
 
 def new_invocation_id() -> str:
@@ -60,6 +65,11 @@ class Request:
         tasks: Tasks to keep; empty for all.
         invocation_id: Chosen by us; the caller has already written it down.
         digest: SHA-256 that the config's file must have; empty for any.
+        trusted: What a person allowed the child to do.
+        stamp: Laid into the run's directory before anything starts; None for a dry run.
+        lock: Descriptor of the launch lock (`launch_lock.taken`), which the child inherits; -1 for none.
+        directory: For a resume, the invocation's directory; None for others.
+        again: For a resume, the names of the task directories to run again.
     """
 
     config: Path
@@ -68,6 +78,11 @@ class Request:
     limit: int = 0
     tasks: Sequence[str] = ()
     digest: str = ""
+    trusted: commands.Trusted = commands.Trusted()  # noqa: RUF009 - frozen
+    stamp: stamp.Stamp | None = None
+    lock: int = -1
+    directory: Path | None = None
+    again: Sequence[str] = ()
 
 
 def dry_run(config: Path, env: Mapping[str, str], digest: str = "") -> Answer:
@@ -83,7 +98,8 @@ def dry_run(config: Path, env: Mapping[str, str], digest: str = "") -> Answer:
     """
     with scratch.private_directory() as private:
         request = Request(config, private, new_invocation_id(), digest=digest)
-        return _ask("dry_run", request, env, DRY_RUN_SECONDS, hide=str(private))
+        answer = _ask("dry_run", request, env, DRY_RUN_SECONDS, hide=str(private))
+        return replace(answer, scripts=generated.collect(private, HIDDEN))
 
 
 def launch(request: Request, env: Mapping[str, str]) -> Answer:
@@ -93,6 +109,19 @@ def launch(request: Request, env: Mapping[str, str]) -> Answer:
         LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether the run exists.
     """
     return _ask("launch", request, env, LAUNCH_SECONDS)
+
+
+def resume(request: Request, env: Mapping[str, str]) -> Answer:
+    """Take some tasks of an invocation up again, in its directory; the caller made sure that nothing of it runs.
+
+    Args:
+        request: As at the launch, with `directory` and `again`.
+        env: The child's environment.
+
+    Raises:
+        LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether they run.
+    """
+    return _ask("resume", request, env, LAUNCH_SECONDS)
 
 
 def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hide: str = "") -> Answer:
@@ -106,18 +135,24 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
             "tasks": list(request.tasks),
             "invocation_id": request.invocation_id,
             "digest": request.digest,
+            "trusted": asdict(request.trusted),
+            "stamp": request.stamp.as_json() if request.stamp else None,
             "answer": str(answer_file),
             "seconds": seconds,
+            "parent": os.getpid(),
+            "directory": str(request.directory or ""),
+            "again": list(request.again),
         }
         finished = children.run(
             # -P: a module of that name in the working directory must not stand in for a package.
             [sys.executable, "-P", "-m", "quantgate.launcher.child"],
             stdin=json.dumps(message).encode(),
-            env=_child_environment(env),
+            env=_child_environment(env, request.lock),
             seconds=seconds,
+            pass_fds=(request.lock,) if request.lock >= 0 else (),
         )
         redact.register(env)
-        output = redact.redact(finished.output.replace(hide, "<output_dir>") if hide else finished.output)
+        output = redact.redact(finished.output.replace(hide, HIDDEN) if hide else finished.output)
         output = _LAST_FOUR.sub("***", output)
         if finished.timed_out:
             raise LauncherError(f"NEL did not answer within {seconds:.0f} s ({verb})", fix=_last_words(output))
@@ -129,10 +164,10 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
         return Answer(request.invocation_id, tail(output), output)
 
 
-def _child_environment(env: Mapping[str, str]) -> dict[str, str]:
+def _child_environment(env: Mapping[str, str], lock: int) -> dict[str, str]:
     # Telemetry is NEL's and on by default; here it is off unless the user chose a level.
     ours = {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-    return {**ours, **env, "HOME": str(execdb.home())}
+    return {**ours, **env, "HOME": str(execdb.home()), launch_lock.VARIABLE: str(lock)}
 
 
 def _raise_if_refused(answer: dict[str, Any], verb: str) -> None:

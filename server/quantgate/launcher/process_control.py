@@ -1,18 +1,24 @@
-"""Ending a process run that some server, perhaps an earlier one, started."""
+"""Ending a process run, or some tasks of it, that some server, perhaps an earlier one, started."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from ..machine import boot_id
-from .runner_record import RUNNER_FILE, alive, read_runner, session
+from .process_runner import CANCELLED, RESUMING
+from .runner_record import RUNNER_FILE, RunnerRecord, alive, read_runner, session
 
 STOP_SECONDS = 12.0
 """Between SIGTERM and SIGKILL for the whole run; longer than the runner itself waits for its harness."""
+KILL_SECONDS = 3.0
+"""How long what got SIGKILL may take to be gone."""
 
 
 def stop(invocation: Path) -> bool:
@@ -27,29 +33,176 @@ def stop(invocation: Path) -> bool:
     record = read_runner(invocation / RUNNER_FILE)
     if record is None:
         return True
-    lives = alive(record)
-    if lives is None:
+    if alive(record) is None:
         return False
-    if not lives and record.boot_id != boot_id():
+    if not living(invocation):
         return True
-    family = session(record)
-    if not family:
-        return True
-    _mark_cancelled(invocation)
+    unfinished = [logs.parent.name for logs in invocation.glob("*/logs") if _unfinished(logs)]
+    return not cancel_all(invocation, [t for t in unfinished if record.speaks_for(t)])
+
+
+def living(invocation: Path) -> list[psutil.Process]:
+    """The processes of an invocation that run on this machine: its runner, its harness, and what these started."""
+    record = read_runner(invocation / RUNNER_FILE)
+    return _family(record) if record else []
+
+
+def strays(invocation_id: str) -> list[psutil.Process]:
+    """The processes of an invocation whose directory, and the record in it, was deleted.
+
+    They are known by a command that only a runner of ours has, with this invocation's directory in it, and by being in its session.
+    """
+    sessions = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.uids().real == os.getuid() and _is_ours(process.cmdline(), invocation_id):
+                sessions.add(os.getsid(process.pid))
+    found = []
+    for process in psutil.process_iter() if sessions else ():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _is_ours(command: Sequence[str], invocation_id: str) -> bool:
+    runner = "quantgate.launcher.process_runner"
+    if runner in command[:-1]:
+        return Path(command[command.index(runner) + 1]).name.endswith(f"-{invocation_id}")
+    harness = ["--noprofile", "--norc"]
+    return (
+        command[1:3] == harness
+        and Path(command[-1]).name == "command.sh"
+        and Path(command[-1]).parents[1].name.endswith(f"-{invocation_id}")
+    )
+
+
+def end(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """End processes, at first politely.
+
+    Returns:
+        Those that still run.
+    """
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+    return _kill(still_there(processes, STOP_SECONDS))
+
+
+def cancel_all(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
+    """End the whole run.
+
+    Args:
+        invocation: The invocation's directory.
+        tasks: Names of the task directories that have not ended: they are marked as cancelled.
+
+    Returns:
+        What still runs of it; empty when all is gone.
+    """
+    record = read_runner(invocation / RUNNER_FILE)
+    family = _family(record) if record else []
+    if record is None or not family:
+        return []
+    mark(invocation, tasks)
     # The runner passes SIGTERM on to its harness; without a runner the harness gets it itself.
     for process in [p for p in family if p.pid == record.pid] or family:
         _signal(process, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
-    for survivor in left:
+    left = still_there(family, STOP_SECONDS)
+    # The harness may have started more since.
+    return _kill(_together(left, _family(record)))
+
+
+def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
+    """End some tasks while the runner goes on with the others; it skips those whose turn has not come.
+
+    Args:
+        invocation: The invocation's directory.
+        tasks: Names of the task directories to end.
+
+    Returns:
+        What still runs of these tasks; empty when nothing does.
+    """
+    record = read_runner(invocation / RUNNER_FILE)
+    if record is None or alive(record) is not True:
+        # One harness at a time: what goes on without its runner is the task that has begun and not ended.
+        return cancel_all(invocation, tasks)
+    mark(invocation, tasks)
+    if _ended(invocation, tasks, STOP_SECONDS):
+        return []
+    # The runner does not do it: it is stopped, or waits for an installation.
+    left = _kill([p for p in _family(record) if p.pid != record.pid])
+    return [] if _ended(invocation, tasks, KILL_SECONDS) else left
+
+
+def still_there(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that have not ended within some seconds; one that has ended and that nobody has asked after has ended."""
+    deadline = time.monotonic() + seconds
+    left = [p for p in processes if _runs(p)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [p for p in left if _runs(p)]
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def described(processes: Sequence[psutil.Process]) -> list[str]:
+    """Processes in words: the id and the program, without arguments, which may hold anything."""
+    words = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            words.append(f"process {process.pid} ({process.name()})")
+    return words
+
+
+def mark(invocation: Path, tasks: Sequence[str]) -> None:
+    """Note on tasks that they are cancelled; their runner, if it lives, skips or ends them."""
+    for task in tasks:
+        logs = invocation / task / "logs"
+        if logs.is_dir():
+            (logs / CANCELLED).touch()
+
+
+def _ended(invocation: Path, tasks: Sequence[str], seconds: float) -> bool:
+    """Whether every task has an exit record, or has not begun and is marked; looked at until then, at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while any(_begun(invocation / task / "logs") for task in tasks):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _begun(logs: Path) -> bool:
+    return not (logs / RESUMING).exists() and (logs / "stage.pre-start").exists() and not (logs / "stage.exit").exists()
+
+
+def _unfinished(logs: Path) -> bool:
+    return (logs / RESUMING).exists() or not (logs / "stage.exit").exists()
+
+
+def _family(record: RunnerRecord) -> list[psutil.Process]:
+    """The processes of a runner's session; none for a runner of another machine or of an earlier boot."""
+    lives = alive(record)
+    if lives is None or (not lives and record.boot_id != boot_id()):
+        return []
+    return session(record)
+
+
+def _together(some: Sequence[psutil.Process], more: Sequence[psutil.Process]) -> list[psutil.Process]:
+    return list({p.pid: p for p in [*some, *more]}.values())
+
+
+def _kill(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    for survivor in processes:
         _signal(survivor, signal.SIGKILL)
-    _, left = psutil.wait_procs(left, timeout=2.0)
-    return not left
-
-
-def _mark_cancelled(invocation: Path) -> None:
-    for logs in invocation.glob("*/logs"):
-        if not (logs / "stage.exit").exists():
-            (logs / "stage.cancelled").touch()
+    return still_there(processes, KILL_SECONDS)
 
 
 def _signal(process: psutil.Process, signum: int) -> None:

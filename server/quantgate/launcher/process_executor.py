@@ -7,7 +7,6 @@ it. Directory layout, logs, stage files and states are those of NEL 0.2.6's loca
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -24,22 +23,18 @@ from nemo_evaluator_launcher.executors.base import BaseExecutor, ExecutionState,
 from nemo_evaluator_launcher.executors.registry import register_executor
 from omegaconf import DictConfig, OmegaConf
 
-from .. import credentials
+from .. import credentials, faults
 from ..errors import BadInput
-from . import process_control, process_runner
+from . import launch_lock, off_container, process_control, process_runner
 from .harnesses import require_wheel
 from .shell import is_shell_safe
 
-CONTAINER_RESULTS = helpers.CONTAINER_RESULTS_DIR
-EVALUATOR_PART = "nemo_evaluator_config"
-_RESULTS = re.compile(r"(?<![\w./-])" + re.escape(CONTAINER_RESULTS) + r"(?![\w.-])")
-"""The container's directory as a path of its own or the beginning of one, also inside a longer argument."""
 START_SECONDS = 0.3
 """A runner that is gone after this time never started."""
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """One task, ready to be written out."""
 
     planned: process_runner.PlannedTask
@@ -48,6 +43,11 @@ class _Prepared:
     variables: dict[str, str]
     unsafe: bool
     unlisted: bool
+
+    def script(self) -> str:
+        """The text of its command.sh."""
+        head = f"# {self.planned.name}: what NEL would run in the container of {self.planned.harness}"
+        return f"#!/usr/bin/env bash\n{head}\n\n{self.comment}\n\n{self.command}\n"
 
 
 @register_executor("process")
@@ -65,14 +65,14 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
             BadInput: The config asks for something that only containers or clusters give.
             HarnessError: A task's harness has no wheel.
         """
-        _refuse_what_is_not_ours(cfg)
+        refuse_what_is_not_ours(cfg)
         invocation_id = str(generate_invocation_id())
         stamp = helpers.get_timestamp_string(include_microseconds=False)
         directory = _shell_safe(Path(str(cfg.execution.output_dir)).absolute()) / f"{stamp}-{invocation_id}"
         mapping = load_tasks_mapping()
-        tasks = [_prepare(cfg, task, index, directory, mapping) for index, task in enumerate(cfg.evaluation.tasks)]
+        tasks = [prepare(cfg, task, index, directory, mapping) for index, task in enumerate(cfg.evaluation.tasks)]
         helpers.check_unlisted_tasks_safeguard([t.planned.name for t in tasks if t.unlisted], dry_run=dry_run)
-        _refuse_untrusted(tasks, dry_run)
+        refuse_untrusted(tasks, dry_run)
         for task in tasks:
             _write(task)
         process_runner.write_plan(directory, invocation_id, [t.planned for t in tasks])
@@ -83,8 +83,10 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
                     f"{task.comment}\n\n# {task.planned.name}: nemo-evaluator run_eval --run_config config_ef.yaml\n"
                 )
             return invocation_id
+        faults.reached("directory-written")
         _record_jobs(cfg, invocation_id, tasks)
-        _start(directory, tasks)
+        faults.reached("jobs-recorded")
+        start(directory, tasks)
         return invocation_id
 
     @staticmethod
@@ -105,7 +107,12 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
         process_control.stop(Path(job.data["output_dir"]).parent)
 
 
-def _refuse_what_is_not_ours(cfg: DictConfig) -> None:
+def refuse_what_is_not_ours(cfg: DictConfig) -> None:
+    """Refuse a config that asks for something that only containers or clusters give.
+
+    Raises:
+        BadInput: With the place in the config.
+    """
     if cfg.deployment.type != "none":
         raise BadInput(
             f"The process executor evaluates an endpoint that is already up, not deployment {cfg.deployment.type!r}",
@@ -138,7 +145,13 @@ def _shell_safe(path: Path) -> Path:
     return path
 
 
-def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, mapping: dict[Any, Any]) -> _Prepared:
+def prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, mapping: dict[Any, Any]) -> Prepared:
+    """One task's command and variables; nothing is written.
+
+    Raises:
+        BadInput: Its commands or variables are not for this machine.
+        HarnessError: Its harness has no wheel.
+    """
     definition = get_task_definition_for_job(
         task_query=task.name,
         base_mapping=mapping,
@@ -148,15 +161,15 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     require_wheel(definition["harness"], definition["container"])
     task_directory = directory / str(helpers.get_unique_task_name(task.name, index))
     artifacts = task_directory / "artifacts"
-    _refuse_unsafe_commands(cfg, task)
+    off_container.refuse_commands(cfg, task)
     # NEL 0.2.6 writes the container's /results into the command; nothing may reach that directory on the host.
     helpers.CONTAINER_RESULTS_DIR = str(artifacts)
     try:
         struct = helpers.get_eval_factory_command(
-            _off_container(cfg, artifacts), _off_container(task, artifacts), definition
+            off_container.moved(cfg, artifacts), off_container.moved(task, artifacts), definition
         )
     finally:
-        helpers.CONTAINER_RESULTS_DIR = CONTAINER_RESULTS
+        helpers.CONTAINER_RESULTS_DIR = off_container.CONTAINER_RESULTS
     declared = collect_eval_env_vars(cfg, task, helpers.get_api_key_name(cfg))
     for name in declared:
         if credentials.steers_programs(name) and os.environ.get("NEMO_EVALUATOR_TRUST_PRE_CMD") != "1":
@@ -168,7 +181,7 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     variables = {name: _value(name, declaration) for name, declaration in declared.items()}
     if "dataset_dir" in task:
         variables["NEMO_EVALUATOR_DATASET_DIR"] = str(task["dataset_dir"])
-    return _Prepared(
+    return Prepared(
         planned=process_runner.PlannedTask(
             task.name, index, definition["harness"], str(task_directory), sorted(variables)
         ),
@@ -180,41 +193,18 @@ def _prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, map
     )
 
 
-def _refuse_unsafe_commands(cfg: DictConfig, task: DictConfig) -> None:
-    for place in (cfg.evaluation, task):
-        for name in ("pre_cmd", "post_cmd"):
-            if _RESULTS.search(str(place.get(name) or "")):
-                raise BadInput(
-                    f"{name} uses the container's {CONTAINER_RESULTS}, which a process run must not touch on this machine",
-                    where=f"{task.name}: {name}",
-                    fix="use a relative path, or execution.type local (containers)",
-                )
-
-
-def _off_container(cfg: DictConfig, artifacts: Path) -> DictConfig:
-    """The config with every `/results…` path in the evaluator's part moved to the task's artifacts."""
-
-    def moved(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: moved(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [moved(v) for v in value]
-        return _RESULTS.sub(lambda _: str(artifacts), value) if isinstance(value, str) else value
-
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    for place in (plain, plain.get("evaluation") or {}):
-        if EVALUATOR_PART in place:
-            place[EVALUATOR_PART] = moved(place[EVALUATOR_PART])
-    return DictConfig(plain)
-
-
 def _value(name: str, declaration: Any) -> str:
     if isinstance(declaration, EnvVarRuntime):
         return os.environ.get(declaration.runtime_var_name, "")
     return str(resolve_env_var(name, declaration)[1])
 
 
-def _refuse_untrusted(tasks: list[_Prepared], dry_run: bool) -> None:
+def refuse_untrusted(tasks: list[Prepared], dry_run: bool) -> None:
+    """Refuse commands of the config's own that nobody trusted; a dry run runs nothing.
+
+    Raises:
+        BadInput: A task has such a command.
+    """
     if not dry_run and any(t.unsafe for t in tasks) and os.environ.get("NEMO_EVALUATOR_TRUST_PRE_CMD") != "1":
         raise BadInput(
             "The config runs commands of its own (pre_cmd or post_cmd)",
@@ -223,21 +213,18 @@ def _refuse_untrusted(tasks: list[_Prepared], dry_run: bool) -> None:
         )
 
 
-def _write(task: _Prepared) -> None:
+def _write(task: Prepared) -> None:
     directory = Path(task.planned.directory)
     for folder in (directory / "logs", directory / "artifacts"):
         folder.mkdir(parents=True, exist_ok=True)
-    text = (
-        f"#!/usr/bin/env bash\n# {task.planned.name}: what NEL would run in the container of {task.planned.harness}\n"
-    )
-    (directory / "command.sh").write_text(f"{text}\n{task.comment}\n\n{task.command}\n", encoding="utf-8")
+    (directory / "command.sh").write_text(task.script(), encoding="utf-8")
     runner = f'exec {shlex.quote(sys.executable)} -P -m quantgate.launcher.process_runner "$(cd "$(dirname "$0")/.." && pwd)"\n'
     (directory / "run.sh").write_text(
         "#!/usr/bin/env bash\n# Runs every task of this invocation again.\n" + runner, encoding="utf-8"
     )
 
 
-def _record_jobs(cfg: DictConfig, invocation_id: str, tasks: list[_Prepared]) -> None:
+def _record_jobs(cfg: DictConfig, invocation_id: str, tasks: list[Prepared]) -> None:
     database = ExecutionDB()
     for task in tasks:
         database.write_job(
@@ -252,21 +239,35 @@ def _record_jobs(cfg: DictConfig, invocation_id: str, tasks: list[_Prepared]) ->
         )
 
 
-def _start(directory: Path, tasks: list[_Prepared]) -> None:
-    environment = dict(os.environ)
+def start(directory: Path, tasks: list[Prepared], *, again: bool = False) -> None:
+    """Start the runner of an invocation, which outlives this process.
+
+    Args:
+        directory: The invocation's directory.
+        tasks: The tasks whose variables it gets.
+        again: It runs these tasks only: a resume.
+
+    Raises:
+        RuntimeError: It ended at once.
+    """
+    names = [Path(t.planned.directory).name for t in tasks] if again else []
+    # What a person trusted this launch with is not for what it starts.
+    environment = {n: v for n, v in os.environ.items() if n not in credentials.TRUST_SWITCHES}
     for task in tasks:
         prefix = process_runner.TASK_VARIABLE.format(index=task.planned.index)
         environment.update({prefix + name: value for name, value in task.variables.items()})
     with (directory / "runner.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "quantgate.launcher.process_runner", str(directory)],
+            [sys.executable, "-P", "-m", "quantgate.launcher.process_runner", str(directory), *names],
             cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=launch_lock.inherited(),
             start_new_session=True,
         )
+    faults.reached("runner-started")
     time.sleep(START_SECONDS)
     if process.poll() not in (None, 0):
         raise RuntimeError(

@@ -1,8 +1,13 @@
 """Runs the tasks of one process invocation, one after the other, and outlives the server that launched it.
 
-`python -m quantgate.launcher.process_runner DIRECTORY` reads DIRECTORY/plan.json, which the process executor wrote, and leaves in
-every task directory what NEL's local executor leaves: `logs/stage.*`, `logs/client_stdout.log`, `artifacts/`. It also writes
-`runner.json`, by which a later server tells a running evaluation from one whose process is gone.
+`python -m quantgate.launcher.process_runner DIRECTORY [TASK …]` reads DIRECTORY/plan.json, which the process executor wrote, and
+leaves in every task directory what NEL's local executor leaves: `logs/stage.*`, `logs/client_stdout.log`, `artifacts/`. It also
+writes `runner.json`, by which a later server tells a running evaluation from one whose process is gone. With names of task
+directories only these run: that is how a run is resumed.
+
+Two markers in `logs/` are ours. `stage.cancelled` is written by whoever cancels a task: one that has not begun is skipped, one
+that runs is ended. `stage.resuming` means that a new runner has this task on its list and has not come to it. `stage.pre-start`
+is written before `stage.cancelled` is looked for, and a canceller writes its marker first and then looks: one sees the other.
 """
 
 from __future__ import annotations
@@ -15,21 +20,29 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+import psutil
+
+from .. import faults
 from ..errors import QuantgateError
-from . import harness_env
+from . import harness_env, launch_lock
 from .harnesses import require_wheel
 from .runner_record import RUNNER_FILE, RunnerRecord, own_record, write_runner
 
 PLAN = "plan.json"
 INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
+SERVER_ERROR_MARKER = ".nemo_evaluator_server_error"
+CANCELLED = "stage.cancelled"
+RESUMING = "stage.resuming"
 TASK_VARIABLE = "QUANTGATE_TASK_{index}_"
 """Prefix under which a task's declared variables travel in the runner's environment; they are on no disk."""
 INTERRUPTED_CODE = 143
 SETUP_FAILED_CODE = 1
+POLL_SECONDS = 0.5
 STOP_SECONDS = 8.0
 """Between SIGTERM and SIGKILL for a harness; it writes its interrupted marker in this time."""
 
@@ -84,16 +97,50 @@ def _task_environment(task: PlannedTask, environment: Path) -> dict[str, str]:
     return {**base, **harness_env.variables(require_wheel(task.harness), environment), **declared}
 
 
+def _begin(logs: Path, artifacts: Path, record: RunnerRecord) -> None:
+    """Take a task up: the stage files and markers of an earlier run go, its logs and artifacts stay."""
+    for stage in ("exit", "running", "pre-start"):
+        (logs / f"stage.{stage}").unlink(missing_ok=True)
+    # nemo-evaluator removes these itself, but only once its config is found valid (0.2.8).
+    for marker in (INTERRUPTED_MARKER, SERVER_ERROR_MARKER):
+        (artifacts / marker).unlink(missing_ok=True)
+    write_runner(logs / RUNNER_FILE, record)
+    _stage(logs, "pre-start")
+    (logs / RESUMING).unlink(missing_ok=True)
+
+
+def _group_lives(group: int) -> bool:
+    """Whether a process of this group, of our own session, still runs."""
+    own = os.getsid(0)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            ours = os.getpgid(process.pid) == group and os.getsid(process.pid) == own
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def _take_up(tasks: Sequence[PlannedTask], *, resuming: bool) -> None:
+    """Note what is to come; only what is cancelled from now on is skipped."""
+    for task in tasks:
+        logs = Path(task.directory) / "logs"
+        (logs / CANCELLED).unlink(missing_ok=True)
+        if resuming:
+            logs.mkdir(parents=True, exist_ok=True)
+            _stage(logs, "resuming")
+
+
 class _Runner:
     """Holds the process of the task in hand, so that a signal can end it and be told from a failure."""
 
     def __init__(self) -> None:
         self.current: subprocess.Popen[bytes] | None = None
+        self.terminated = False
         self.stopping = False
 
     def stop(self, signum: int, frame: object) -> None:  # noqa: ARG002 - the shape of a signal handler
         self.stopping = True
-        self._signal(signal.SIGTERM)
+        self._terminate()
 
     def _signal(self, signum: int) -> None:
         """Signal the whole group of the harness: its shell alone would die and leave the evaluation running."""
@@ -101,33 +148,50 @@ class _Runner:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.current.pid, signum)
 
-    def _wait(self) -> int:
+    def _terminate(self) -> None:
+        # Once only: nemo-evaluator (0.2.8) takes a second SIGTERM as an order to die without its marker.
+        if self.current is not None and not self.terminated:
+            self.terminated = True
+            self._signal(signal.SIGTERM)
+
+    def _wait(self, cancelled: Callable[[], bool]) -> int:
         """The harness's exit code, 128 + n for a signal; after a stop its group gets `STOP_SECONDS`, then SIGKILL."""
         assert self.current is not None
+        deadline: float | None = None
         while True:
+            if deadline is None and (self.stopping or cancelled()):
+                self._terminate()
+                deadline = time.monotonic() + STOP_SECONDS
+            if deadline is not None and time.monotonic() >= deadline:
+                self._signal(signal.SIGKILL)
             try:
-                code = self.current.wait(timeout=STOP_SECONDS if self.stopping else 1.0)
+                code = self.current.wait(timeout=POLL_SECONDS)
             except subprocess.TimeoutExpired:
-                if self.stopping:
-                    self._signal(signal.SIGKILL)
                 continue
-            # What the shell left behind, if anything, must not outlive the exit record.
-            self._signal(signal.SIGKILL)
-            self.current = None
-            return code if code >= 0 else 128 - code
+            break
+        if self.terminated:
+            # Its shell dies of the signal at once; what it started may still be putting its files in order.
+            deadline = deadline or time.monotonic() + STOP_SECONDS
+            while time.monotonic() < deadline and _group_lives(self.current.pid):
+                time.sleep(0.1)
+        # What the shell left behind, if anything, must not outlive the exit record.
+        self._signal(signal.SIGKILL)
+        self.current = None
+        return code if code >= 0 else 128 - code
 
     def run(self, task: PlannedTask, record: RunnerRecord) -> None:
+        """Run one task from its pre-start to its exit record."""
         directory = Path(task.directory)
         logs, artifacts, work = directory / "logs", directory / "artifacts", directory / "work"
         for folder in (logs, artifacts, work):
             folder.mkdir(parents=True, exist_ok=True)
-        for stage in ("pre-start", "running", "exit", "cancelled"):
-            (logs / f"stage.{stage}").unlink(missing_ok=True)
-        write_runner(logs / RUNNER_FILE, record)
+        _begin(logs, artifacts, record)
         with (logs / "stdout.log").open("a", encoding="utf-8") as out:
-            _stage(logs, "pre-start")
-            code = INTERRUPTED_CODE if self.stopping else self._evaluate(task, logs, work, out)
-            if self.stopping or (code == 0 and (artifacts / INTERRUPTED_MARKER).exists()):
+            ended = self.stopping or (logs / CANCELLED).exists()
+            code = INTERRUPTED_CODE if ended else self._evaluate(task, logs, work, out)
+            if code != 0 and (self.stopping or (logs / CANCELLED).exists()):
+                code = INTERRUPTED_CODE
+            if code == 0 and (artifacts / INTERRUPTED_MARKER).exists():
                 code = INTERRUPTED_CODE
             _stage(logs, "exit", code)
             out.write(f"{_now()} task {task.name} ended with exit code {code}\n")
@@ -146,8 +210,11 @@ class _Runner:
             return SETUP_FAILED_CODE
         out.write(f"{_now()} harness environment {environment}\n")
         out.flush()
+        if self.stopping or (logs / CANCELLED).exists():
+            return INTERRUPTED_CODE
         _stage(logs, "running")
         with (logs / "client_stdout.log").open("ab") as client:
+            self.terminated = False
             self.current = subprocess.Popen(
                 ["bash", "--noprofile", "--norc", str(Path(task.directory) / "command.sh")],
                 cwd=work,
@@ -157,23 +224,30 @@ class _Runner:
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
-            if self.stopping:
-                self._signal(signal.SIGTERM)
-            return self._wait()
+            return self._wait((logs / CANCELLED).exists)
 
 
-def main(invocation: Path) -> None:
-    """Run every task of an invocation; a failed task does not stop the next one, a signal does."""
+def main(invocation: Path, tasks: Sequence[str] = ()) -> None:
+    """Run the tasks of an invocation; a failed or cancelled task does not stop the next one, a signal does.
+
+    Args:
+        invocation: Its directory.
+        tasks: Names of the task directories to run (a resume); empty for all.
+    """
     os.umask(0o077)
     runner = _Runner()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, runner.stop)
-    record = own_record()
+    planned = [t for t in read_plan(invocation) if not tasks or Path(t.directory).name in tasks]
+    _take_up(planned, resuming=bool(tasks))
+    record = own_record(tuple(tasks))
+    faults.reached("runner-before-record")
     write_runner(invocation / RUNNER_FILE, record)
-    for task in read_plan(invocation):
+    launch_lock.let_go()
+    for task in planned:
         if not runner.stopping:
             runner.run(task, record)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -14,6 +14,8 @@ import psutil
 from ..machine import boot_id, start_ticks
 
 RUNNER_FILE = "runner.json"
+SCRIPT_FILE = "script.json"
+"""The same record of the process that runs one of NEL's local scripts (containers), beside that script."""
 MAX_RECORD_BYTES = 16 * 1024
 SAME_START_SECONDS = 2.0
 """Two start times closer than this are one process: the kernel derives them from a boot time that the clock's corrections move."""
@@ -29,6 +31,7 @@ class RunnerRecord:
         boot_id: The kernel's boot id; empty where there is none.
         host: The machine's host name.
         start_ticks: Its start in clock ticks since the boot; 0 where the kernel does not tell.
+        tasks: Names of the task directories that it runs; empty for every task of the invocation.
     """
 
     pid: int
@@ -36,12 +39,23 @@ class RunnerRecord:
     boot_id: str
     host: str
     start_ticks: int = 0
+    tasks: tuple[str, ...] = ()
+
+    def speaks_for(self, task: str) -> bool:
+        """Whether the task directory of this name is one that the recorded process runs."""
+        return not self.tasks or task in self.tasks
 
 
-def own_record() -> RunnerRecord:
-    """The record of the process that calls this."""
+def own_record(tasks: tuple[str, ...] = ()) -> RunnerRecord:
+    """The record of the process that calls this.
+
+    Args:
+        tasks: Names of the task directories that it will run; empty for all.
+    """
     process = psutil.Process()
-    return RunnerRecord(process.pid, process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid))
+    return RunnerRecord(
+        process.pid, process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid), tasks
+    )
 
 
 def write_runner(path: Path, record: RunnerRecord) -> None:
@@ -62,6 +76,7 @@ def read_runner(path: Path) -> RunnerRecord | None:
             boot_id=str(data.get("boot_id", "")),
             host=str(data.get("host", "")),
             start_ticks=int(data.get("start_ticks", 0)),
+            tasks=tuple(str(task) for task in data.get("tasks") or ()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

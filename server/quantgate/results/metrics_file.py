@@ -28,6 +28,7 @@ class ResponseStats:
         longest_completion_tokens: Of the longest answer.
         average_latency_ms: Per request, in milliseconds.
         inference_seconds: From the first request to the last answer, summed over the runs of a resumed task.
+        longest_latency_ms: Of the slowest request, in milliseconds.
     """
 
     count: int
@@ -39,6 +40,7 @@ class ResponseStats:
     longest_completion_tokens: float
     average_latency_ms: float
     inference_seconds: float
+    longest_latency_ms: float = 0.0
 
     @property
     def truncated_share(self) -> float | None:
@@ -79,6 +81,7 @@ def read_response_stats(artifacts: Path) -> ResponseStats | None:
         longest_completion_tokens=number(stats.get("max_completion_tokens")) or 0.0,
         average_latency_ms=number(stats.get("avg_latency_ms")) or 0.0,
         inference_seconds=number(stats.get("inference_time")) or 0.0,
+        longest_latency_ms=number(stats.get("max_latency_ms")) or 0.0,
     )
 
 

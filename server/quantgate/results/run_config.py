@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .results_yml import load_yaml, mapping_at, number
 
 MAX_CONFIG_BYTES = 4 << 20
+_REMEMBERED = 512
+"""Files whose content is remembered while they do not change: reading one takes most of the time of a look at a run."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,19 @@ def read_run_config(artifacts: Path) -> RunConfig:
     Raises:
         BadInput: run_config.yml is missing or unreadable.
     """
-    data = load_yaml(artifacts / "run_config.yml", MAX_CONFIG_BYTES)
+    path = artifacts / "run_config.yml"
+    try:
+        stat = path.stat()
+        version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        version = (0, 0, 0)
+    return _read(path, version)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(path: Path, version: tuple[int, int, int]) -> RunConfig:
+    del version  # a part of the key: another inode, size or time is another content
+    data = load_yaml(path, MAX_CONFIG_BYTES)
     params = mapping_at(data, "config", "params")
     endpoint = mapping_at(data, "target", "api_endpoint")
     return RunConfig(

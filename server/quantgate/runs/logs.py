@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,6 +67,7 @@ class LogEntry:
         text: Whole lines where the caps allow it.
         bytes_total: The file's size at the time of reading.
         next_before: `before` of the page that precedes this one; 0 when this page begins the file.
+        shrunk: The offset that was asked for lies beyond the file: it was cut or replaced since, and this is its end.
     """
 
     task: str
@@ -72,23 +75,50 @@ class LogEntry:
     text: str
     bytes_total: int
     next_before: int
+    shrunk: bool = False
 
 
 def log_files(task: TaskDir) -> list[LogFile]:
-    """The logs of a task: the client's first; within a role the newest first."""
+    """The logs of a task: the client's first; within a role the newest first.
+
+    A link that leads out of the run's directory is no log of it: `foreign_links` names those.
+    """
     found: list[LogFile] = []
+    for entry, role in _entries(task):
+        try:
+            if entry.is_file() and not _leads_out(task, entry):
+                stat = entry.stat()
+                found.append(LogFile(task.directory, Path(entry.path), role, stat.st_size, stat.st_mtime))
+        except OSError:
+            # Gone since it was listed.
+            continue
+    found.sort(key=lambda f: (_ORDER.index(f.role), -f.modified, f.path.name))
+    return found[:MAX_FILES]
+
+
+def foreign_links(task: TaskDir) -> list[str]:
+    """The names in a task's logs that lead out of the run's directory; what they lead to is never read."""
+    return sorted(entry.name for entry, _ in _entries(task) if _leads_out(task, entry))[:MAX_FILES]
+
+
+def _entries(task: TaskDir) -> list[tuple[os.DirEntry[str], Role]]:
     try:
         with os.scandir(task.logs) as entries:
-            for entry in entries:
-                role = next((r for pattern, r in _ROLES if pattern.fullmatch(entry.name)), None)
-                if role is not None and entry.is_file():
-                    stat = entry.stat()
-                    found.append(LogFile(task.directory, Path(entry.path), role, stat.st_size, stat.st_mtime))
+            named = [(e, next((r for pattern, r in _ROLES if pattern.fullmatch(e.name)), None)) for e in entries]
     except OSError:
         # Not started, or gone: `task_status` says which.
         return []
-    found.sort(key=lambda f: (_ORDER.index(f.role), -f.modified, f.path.name))
-    return found[:MAX_FILES]
+    return [(entry, role) for entry, role in named if role is not None]
+
+
+def _leads_out(task: TaskDir, entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink() and not task.logs.is_symlink():
+        return False
+    run = (task.path.parent if task.index is not None else task.path).resolve()
+    try:
+        return not Path(entry.path).resolve().is_relative_to(run)
+    except (OSError, RuntimeError):
+        return True
 
 
 def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
@@ -96,25 +126,50 @@ def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
 
     Args:
         file: From `log_files`.
-        lines: At most this many, 1 to 500.
+        lines: At most this many; more than 500 are taken as 500.
         before: Byte offset; 0 for the end of the file.
 
     Raises:
-        BadInput: The file cannot be read, or the offset is negative.
+        BadInput: The file cannot be read, the offset is negative, or no line is asked for.
     """
     if before < 0:
         raise BadInput(f"before={before} is not an offset", fix="pass next_before of the last answer, or 0 for the end")
+    if lines < 1:
+        raise BadInput(f"lines={lines} asks for nothing", fix=f"give 1 to {MAX_LINES}")
+    with _opened(file) as descriptor:
+        total = os.fstat(descriptor).st_size
+        end = min(before or total, total)
+        start = _page_start(descriptor, end, min(lines, MAX_LINES))
+        text = _span(descriptor, total, start, end)
+    return LogEntry(file.task, file.path.name, text, total, start, shrunk=before > total)
+
+
+def read_span(file: LogFile, start: int, end: int) -> LogEntry:
+    """What stands between two byte offsets of a log, at most 64 KB before `end`.
+
+    Raises:
+        BadInput: The file cannot be read.
+    """
+    with _opened(file) as descriptor:
+        total = os.fstat(descriptor).st_size
+        end = min(end, total)
+        start = max(0, min(start, end), end - MAX_BYTES)
+        return LogEntry(file.task, file.path.name, _span(descriptor, total, start, end), total, start)
+
+
+@contextmanager
+def _opened(file: LogFile) -> Iterator[int]:
     try:
         with file.path.open("rb") as handle:
-            total = os.fstat(handle.fileno()).st_size
-            end = min(before or total, total)
-            start = _page_start(handle.fileno(), end, max(1, min(lines, MAX_LINES)))
-            context_start = max(0, start - _CONTEXT_BYTES)
-            raw = os.pread(handle.fileno(), min(total, end + _CONTEXT_BYTES) - context_start, context_start)
+            yield handle.fileno()
     except OSError as error:
         raise BadInput(f"The log {file.path.name} cannot be read: {error.strerror}", where=str(file.path)) from error
-    text = _redacted_middle(raw, start - context_start, end - context_start)
-    return LogEntry(file.task, file.path.name, text, total, start)
+
+
+def _span(descriptor: int, total: int, start: int, end: int) -> str:
+    context_start = max(0, start - _CONTEXT_BYTES)
+    raw = os.pread(descriptor, min(total, end + _CONTEXT_BYTES) - context_start, context_start)
+    return _redacted_middle(raw, start - context_start, end - context_start)
 
 
 def _page_start(descriptor: int, end: int, lines: int) -> int:
@@ -135,8 +190,16 @@ def _page_start(descriptor: int, end: int, lines: int) -> int:
     if cut >= 0:
         return position + cut + 1
     first = page.find(b"\n") + 1
-    # The cap fell inside a line: begin at the next whole one, unless that line is all there is.
-    return position + first if position > 0 and 0 < first < len(page) else position
+    # The cap fell inside a line: begin at the next whole one, unless that line is all there is; then at a whole character.
+    if position > 0 and 0 < first < len(page):
+        return position + first
+    return position + (_inside_character(page[:4]) if position > 0 else 0)
+
+
+def _inside_character(raw: bytes) -> int:
+    """How many bytes at the beginning belong to a UTF-8 character that began before (at most three)."""
+    inside = next((i for i, byte in enumerate(raw) if byte & 0xC0 != 0x80), 0)
+    return min(inside, 3)
 
 
 def _redacted_middle(raw: bytes, start: int, end: int) -> str:

@@ -20,6 +20,11 @@ _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt|Exit|Refused|Timeout|Failure)\b(?::|$)"
 )
 
+_UNREACHED = re.compile(
+    r"Request interceptor \w{1,80} failed: .{0,1500}?(Connection refused|Connection reset by peer|Connection aborted"
+    r"|Remote end closed connection|[Tt]imed out|Failed to resolve|No route to host|Network is unreachable)"
+)
+
 
 def failure_reason(task: TaskDir) -> str:
     """One bounded, redacted line that tells the most about a failed task; empty when no log tells anything."""
@@ -28,7 +33,7 @@ def failure_reason(task: TaskDir) -> str:
         return marker
     tails = [(log, _tail_lines(log)) for log in log_files(task) if log.role != "export"]
     table = load_signatures()
-    return _signature(tails, table) or _exception(tails) or _last_words(tails)
+    return _signature(tails, table) or _with_the_endpoint(_exception(tails), tails) or _last_words(tails)
 
 
 def _server_error(task: TaskDir) -> str:
@@ -76,6 +81,18 @@ def _exception(tails: list[tuple[LogFile, list[str]]]) -> str:
         if last:
             return one_line(f"{log.path.name}: {last}", REASON_CHARACTERS)
     return ""
+
+
+def _with_the_endpoint(reason: str, tails: list[tuple[LogFile, list[str]]]) -> str:
+    """A harness sees only that nemo-evaluator's adapter answered 500; the adapter's own line says that nobody was there."""
+    if not reason or "onnect" in reason:
+        return reason
+    for _, lines in tails:
+        for line in reversed(lines):
+            seen = _UNREACHED.search(line[:2000])
+            if seen is not None:
+                return one_line(f"the endpoint did not answer ({seen[1]}); {reason}", REASON_CHARACTERS)
+    return reason
 
 
 def _last_words(tails: list[tuple[LogFile, list[str]]]) -> str:

@@ -92,9 +92,15 @@ class RunDir:
         Raises:
             BadInput: Nothing is there, or it is not a run.
         """
-        given = Path(path).expanduser().absolute()
-        if not given.is_dir():
-            raise BadInput(f"No run directory {str(path)!r}", fix="give an invocation id or an existing run directory")
+        try:
+            given = Path(path).expanduser().absolute()
+            there = given.is_dir()
+        except (OSError, RuntimeError):
+            there = False  # too long for a name, or the home of nobody
+        if not there:
+            raise BadInput(
+                f"No run directory {str(path)[:200]!r}", fix="give an invocation id or an existing run directory"
+            )
         tasks = _tasks_of(given)
         invocation = _INVOCATION.fullmatch(given.name)
         if tasks or invocation:
@@ -119,6 +125,17 @@ class RunDir:
                 return task
         named = [t for t in self.tasks if t.name == name]
         return named[0] if len(named) == 1 else None
+
+
+def invocation_in(name: str) -> str:
+    """The invocation id in the name of a directory; empty when it is not named as NEL names an invocation's."""
+    match = _INVOCATION.fullmatch(name)
+    return match[2] if match else ""
+
+
+def is_task_name(name: str) -> bool:
+    """Whether a directory is named as NEL names a task's."""
+    return _TASK.fullmatch(name) is not None
 
 
 def _run(path: Path, tasks: tuple[TaskDir, ...]) -> RunDir:

@@ -26,6 +26,8 @@ class Stages:
         running_since: Its timestamp.
         exit_code: From logs/stage.exit; None while that file is absent or half-written.
         cancelled: Whether logs/stage.cancelled is there: quantgate was told to end the task.
+        resuming: Whether logs/stage.resuming is there: it was given to a new runner, which has not come to it yet. The other
+            files are then still those of the run before.
     """
 
     pre_start: bool
@@ -33,6 +35,7 @@ class Stages:
     running_since: datetime | None
     exit_code: int | None
     cancelled: bool
+    resuming: bool = False
 
     @property
     def none(self) -> bool:
@@ -50,6 +53,7 @@ def read_stages(logs: Path) -> Stages:
         running_since=_timestamp(running),
         exit_code=int(match[2]) if match else None,
         cancelled=_read(logs / "stage.cancelled") is not None,
+        resuming=_read(logs / "stage.resuming") is not None,
     )
 
 

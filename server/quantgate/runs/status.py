@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from .answer_store import RESPONSE_CACHE, STATS_CACHE
 from .logs import log_files, read_tail
-from .process import alive, orphaned, runner_of
+from .process import RunnerRecord, alive, orphaned, runner_of, successor_of
 from .progress import read_progress
 from .reason import REASON_CHARACTERS, failure_reason
 from .rundir import TaskDir
@@ -23,8 +24,13 @@ State = Literal[
 
 QUIET_SECONDS = 15 * 60
 """Logs that did not change for so long are no sign of life (a request's time limit is shorter)."""
+STILL_SECONDS = 10 * 60
+"""A living task of which nothing is written for so long is said to stand still, which a single long answer can do too."""
 START_SECONDS = 60
 """How long a launch may take to leave its first record."""
+
+SKIPPED = "cancelled through quantgate before its turn; it is skipped"
+CONTAINERS_MAY_LIVE = "a container of it may live on, which cancel ends"
 
 _SIGNALLED = {
     130: "SIGINT",
@@ -85,6 +91,8 @@ def task_status(task: TaskDir, expected: int | None = None, now: datetime | None
 
 
 def _judge(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
+    if stages.resuming and (coming := _resuming(task, stages)) is not None:
+        return coming
     if stages.exit_code is not None:
         return _ended(task, stages, stages.exit_code)
     launcher = task.launcher()
@@ -107,7 +115,11 @@ def _ended(task: TaskDir, stages: Stages, code: int) -> _Judged:
         return _Judged("succeeded")
     if code in _SIGNALLED:
         return _Judged("interrupted", f"exit code {code} ({_SIGNALLED[code]})")
-    return _Judged("failed", failure_reason(task) or f"exit code {code}; the logs say nothing")
+    reason = failure_reason(task) or f"exit code {code}; the logs say nothing"
+    if "Health check timeout" in reason and task.launcher() == "docker":
+        # NEL's local script (0.2.6) ends then without the server that it started.
+        reason = f"{reason}; {CONTAINERS_MAY_LIVE}"
+    return _Judged("failed", reason)
 
 
 def _by_artifacts(task: TaskDir) -> _Judged:
@@ -119,28 +131,51 @@ def _by_artifacts(task: TaskDir) -> _Judged:
     return _Judged("unknown", "neither results.yml nor an exit record is here")
 
 
+def _resuming(task: TaskDir, stages: Stages) -> _Judged | None:
+    """A task on the list of a new runner; None when that runner has ended before it came to it."""
+    record = successor_of(task)
+    lives = alive(record) if record else False
+    if record is None or lives is False:
+        return None
+    if lives is None:
+        return _Judged("unknown", f"its process {record.pid} belongs to {record.host or 'another user'}")
+    return _Judged("cancelled", SKIPPED) if stages.cancelled else _Judged("resuming", "waiting for its turn")
+
+
 def _process(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
     record = runner_of(task)
-    if record is None:
-        quiet = seconds_since_change(task.logs, now)
-        if stages.none and (quiet if quiet is not None else _age(task, now)) > START_SECONDS:
-            return _Judged("interrupted", "it never started, and no process of this run is on record")
-        if stages.none:
-            return _Judged("pending", "waiting to be started")
-        return _by_activity(task, stages, now, "no process of this run is on record")
+    if record is not None:
+        return _by_record(task, stages, record, now)
+    quiet = seconds_since_change(task.logs, now)
+    if stages.none and (quiet if quiet is not None else _age(task, now)) > START_SECONDS:
+        return _Judged("interrupted", "it never started, and no process of this run is on record")
+    if stages.none:
+        return _Judged("pending", "waiting to be started")
+    return _by_activity(task, stages, now, "no process of this run is on record")
+
+
+def _by_record(task: TaskDir, stages: Stages, record: RunnerRecord, now: datetime) -> _Judged:
     lives = alive(record)
     if lives is None:
         return _by_activity(task, stages, now, f"its process {record.pid} belongs to {record.host or 'another user'}")
+    if stages.none and not record.speaks_for(task.directory):
+        ended = "it had not started, and the run was resumed without it"
+        return _Judged("cancelled" if stages.cancelled else "interrupted", ended)
+    if lives and stages.none and stages.cancelled:
+        return _Judged("cancelled", SKIPPED)
     if lives:
-        return (
-            _Judged("running") if stages.running else _Judged("pending", _install_line(task) or "waiting to be started")
-        )
-    if orphaned(record):
+        ending = "it is being cancelled" if stages.cancelled else ""
+        if stages.running:
+            return _Judged("running", ending or _standstill(task, now))
+        return _Judged("pending", ending or _install_line(task) or "waiting to be started")
+    if not stages.none and orphaned(record):
         return _Judged("running", f"its runner {record.pid} is gone and the harness goes on; no exit record will come")
     if stages.cancelled:
         return _Judged(
             "cancelled", "cancelled through quantgate; the process was ended before it could write an exit record"
         )
+    if stages.running and task.launcher() == "docker":
+        return _Judged("interrupted", f"the script {record.pid} ended without an exit record; {CONTAINERS_MAY_LIVE}")
     if stages.running:
         return _Judged("interrupted", f"the process {record.pid} ended without an exit record")
     if stages.pre_start:
@@ -150,14 +185,17 @@ def _process(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
 
 def _docker(task: TaskDir, stages: Stages, now: datetime) -> _Judged:
     if _killed_by_nel(task):
-        return _Judged("cancelled", "nel kill ended it")
+        return _Judged("cancelled", "cancelled through quantgate" if stages.cancelled else "nel kill ended it")
+    record = runner_of(task)
+    if record is not None:
+        return _by_record(task, stages, record, now)
     if stages.none:
         if any(_active(sibling, now) for sibling in _siblings(task)):
             return _Judged("pending", "waiting for the task before it")
         if _age(task, now) <= START_SECONDS:
             return _Judged("pending", "waiting to be started")
-        return _Judged("unknown", "it has not started, and NEL's local executor leaves no record of its process")
-    return _by_activity(task, stages, now, "NEL's local executor leaves no record of its process")
+        return _Judged("unknown", "it has not started, and plain NEL leaves no record of its process")
+    return _by_activity(task, stages, now, "plain NEL leaves no record of its process")
 
 
 def _by_activity(task: TaskDir, stages: Stages, now: datetime, why: str) -> _Judged:
@@ -169,6 +207,16 @@ def _by_activity(task: TaskDir, stages: Stages, now: datetime, why: str) -> _Jud
         )
     minutes = "" if quiet is None else f" for {quiet / 60:.0f} minutes"
     return _Judged("unknown", f"no exit record and no change in the logs{minutes}; {why}")
+
+
+def _standstill(task: TaskDir, now: datetime) -> str:
+    """Since when nothing was written of a task whose process lives; the hour, so that waiting for a change does not end early."""
+    places = (task.logs, *((task.artifacts / cache).parent for cache in (RESPONSE_CACHE, STATS_CACHE)))
+    quiet = [seconds for place in places if (seconds := seconds_since_change(place, now)) is not None]
+    if not quiet or min(quiet) < STILL_SECONDS:
+        return ""
+    since = now - timedelta(seconds=min(quiet))
+    return f"no log line and no answer since {since:%Y-%m-%d %H:%M} UTC: the endpoint or the harness may hang"
 
 
 def _install_line(task: TaskDir) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .build_config import TOOL as BUILD_CONFIG
 from .canary import TOOL as CANARY
+from .cancel import TOOL as CANCEL
 from .check_config import TOOL as CHECK_CONFIG
 from .check_environment import TOOL as CHECK_ENVIRONMENT
 from .detect_quantization import TOOL as DETECT_QUANTIZATION
@@ -12,6 +13,7 @@ from .edit_config import TOOL as EDIT_CONFIG
 from .list_tasks import TOOL as LIST_TASKS
 from .logs import TOOL as LOGS
 from .read_model_config import TOOL as READ_MODEL_CONFIG
+from .resume import TOOL as RESUME
 from .run import TOOL as RUN
 from .spec import ToolSpec
 from .status import TOOL as STATUS
@@ -30,6 +32,8 @@ TOOLS: tuple[ToolSpec, ...] = (
     RUN,
     STATUS,
     LOGS,
+    RESUME,
+    CANCEL,
     VERIFY_RUN,
 )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..gates import judging, launching, submission, waiting
+from ..gates import coverage, judging, launching, limits, submission, waiting
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
 
@@ -17,6 +18,14 @@ class CanaryTask(BaseModel):
     task: str
     state: str
     reason: str
+    classes: list[str] = Field(description="judge, user simulator, code sandbox, image input, plain or unlisted.")
+
+
+class Untried(BaseModel):
+    """Tasks of one class that no canary of this config covers; `run` refuses them."""
+
+    risk: str
+    tasks: list[str]
 
 
 class CanaryResult(ToolResult):
@@ -27,6 +36,7 @@ class CanaryResult(ToolResult):
     state: str
     gate: CanaryGate
     tasks: list[CanaryTask]
+    uncovered: list[Untried]
 
 
 def canary(
@@ -41,36 +51,49 @@ def canary(
     there is. Example: canary(config="eval.yaml", samples=10, wait_seconds=30)."""
     launch = launching.canary(config, samples=samples, tasks=tasks, again=again)
     view = waiting.until_final([launch.attempt.invocation_id], wait_seconds)[0]
+    untried = coverage.uncovered(launch.plan, launch.plan.chosen(list(launch.attempt.tasks)))
+    classes = {task.name: list(task.classes) for task in launch.plan.tasks}
     return CanaryResult(
-        next_step=_next_step(view, str(launch.plan.path)),
+        next_step=_next_step(launch, view, untried),
         warnings=_warnings(launch, view),
         invocation_id=launch.attempt.invocation_id,
         fingerprint=launch.plan.fingerprint,
         state=view.state,
         gate=gate_row(view),
-        tasks=[CanaryTask(task=t.task, state=t.state, reason=t.reason) for t in view.tasks],
+        tasks=[
+            CanaryTask(task=t.task, state=t.state, reason=t.reason, classes=classes.get(t.task.rpartition(".")[0], []))
+            for t in view.tasks
+        ],
+        uncovered=[Untried(risk=risk, tasks=names) for risk, names in untried.items()],
     )
 
 
-def _next_step(view: judging.View, path: str) -> str:
-    invocation = view.run.invocation_id
+def _next_step(launch: submission.Launch, view: judging.View, untried: Mapping[str, Sequence[str]]) -> str:
+    invocation, path = view.run.invocation_id, str(launch.plan.path)
     if view.gate is None:
         return f"status(invocation_ids=['{invocation}'], wait_seconds=30) until the canary is judged."
+    if view.gate.passed and untried:
+        names = list(dict.fromkeys(name for tasks in untried.values() for name in tasks))
+        return (
+            f"canary(config={path!r}, tasks={names!r}): no canary has covered them, and run refuses them without one."
+        )
     if view.gate.passed:
         return f"run(config={path!r}): the full run; tell the user the estimate first and ask if they did not ask for the run."
     return (
-        f"logs(invocation_id='{invocation}') for the cause, mend it with edit_config, dry_run, "
-        f"then canary(config={path!r}, again=true)."
+        f"logs(invocation_id='{invocation}') for the cause; mend it (in the config: edit_config(config={path!r}, …), then "
+        f"dry_run(config={path!r})), then canary(config={path!r}, again=true)."
     )
 
 
 def _warnings(launch: submission.Launch, view: judging.View) -> list[str]:
-    warnings = (
-        ["This is the canary that the unchanged config already had; again=true starts a new one."]
-        if launch.found
-        else []
-    )
-    return [*warnings, *gate_warnings(view)]
+    limit, chosen = launch.attempt.sample_limit, launch.plan.chosen(list(launch.attempt.tasks))
+    found = f"This is the canary of {limit} samples that the unchanged config already had; again=true starts a new one."
+    return [
+        *launch.warnings,
+        *([found] if launch.found else []),
+        *limits.whole_sets(chosen, limit),
+        *gate_warnings(view),
+    ]
 
 
 TOOL = ToolSpec(function=canary, step="8.2", title="Canary", read_only=False, open_world=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .. import environment
+from ..gates import ledger
 from .spec import ToolResult, ToolSpec
 
 
@@ -83,7 +84,10 @@ def check_environment(
     workspaces with their checkpoints, configs, earlier runs and runtime patches. The first call of every evaluation.
     Example: check_environment() or check_environment(config="eval.yaml")."""
     found = environment.look(workspace=workspace, config=config, host=host)
-    return CheckEnvironmentResult.model_validate({"next_step": _next_step(found), **environment.as_rows(found)})
+    note = ledger.network_note()
+    return CheckEnvironmentResult.model_validate(
+        {"next_step": _next_step(found), "warnings": [note] if note else [], **environment.as_rows(found)}
+    )
 
 
 def _next_step(found: environment.Environment) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..gates import judging, launching
+from ..gates import judging, launching, spending
 from .spec import ToolResult, ToolSpec
 
 
@@ -18,7 +18,10 @@ class RunResult(ToolResult):
     state: str
     kind: str = Field(description="full, or subset when max_samples or tasks limit it.")
     planned_requests: int = Field(description="Samples times repeats of the tasks whose size is known.")
-    gpu_hours_at_most: float = Field(description="0: the model is served by somebody else. -1: not known.")
+    judge_requests: int = Field(description="Answers that a judge scores, at least. -1: not known, as in the rest.")
+    hours_estimated: float = Field(description="As the canary predicts.")
+    gpu_hours_estimated: float
+    gpu_hours_at_most: float = Field(description="0: the model is served by somebody else.")
 
 
 def run(
@@ -27,21 +30,24 @@ def run(
     max_samples: Annotated[
         int, Field(description="Samples per task; 0: all. Anything else is called a subset everywhere.")
     ] = 0,
-    skip_gates_reason: Annotated[str, Field(description="Refused in this version.")] = "",
+    skip_gates_reason: Annotated[
+        str,
+        Field(description="Only when the user wants to go past the gates: why. They are asked; it stays with the run."),
+    ] = "",
 ) -> RunResult:
     """Launch the full evaluation of a config whose dry run and canary have passed; anything else is refused with the call that
     is missing. Returns an invocation id at once; watch it with status. Example: run(config="eval.yaml")."""
     launch = launching.run(config, tasks=tasks, max_samples=max_samples, skip_gates_reason=skip_gates_reason)
     attempt = launch.attempt
-    chosen = launch.plan.chosen(tasks)
-    requests = [t.requests(max_samples) for t in chosen]
-    warnings = [
-        f"The number of samples of {t.name} is not known before it runs."
-        for t in chosen
-        if t.requests(max_samples) is None
-    ]
+    spends = spending.spending(launch.plan, tasks, max_samples)
+    warnings = list(spends.notes)
     if launch.found:
         warnings.append("This very run is already going on; nothing was started.")
+    warnings.extend(launch.warnings)
+    if skip_gates_reason and not attempt.skip_reason:
+        warnings.append("skip_gates_reason was not needed, and is not written down: the gates are passed.")
+    if attempt.skip_reason:
+        warnings.insert(0, f"Started without its gates, which every result of it will say: {attempt.skip_reason}")
     return RunResult(
         next_step=f"status(invocation_ids=['{attempt.invocation_id}'], wait_seconds=30) until it ends, "
         f"then verify_run(run='{attempt.invocation_id}') before any score is reported.",
@@ -50,9 +56,11 @@ def run(
         fingerprint=launch.plan.fingerprint,
         state=judging.look(attempt).state,
         kind=attempt.kind,
-        planned_requests=sum(r or 0 for r in requests),
-        # Without a walltime nothing bounds a local run that holds GPUs.
-        gpu_hours_at_most=0.0 if launch.plan.gpus() == 0 else -1.0,
+        planned_requests=spends.requests,
+        judge_requests=spends.judge_requests,
+        hours_estimated=spends.hours,
+        gpu_hours_estimated=spends.gpu_hours,
+        gpu_hours_at_most=spends.gpu_hours_at_most,
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..gates import judging, ledger, waiting
+from ..errors import BadInput
+from ..gates import judging, overview, waiting
 from ..runs.invocation import LIVE
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
 
 NEWEST = 10
+MOST = 50
+"""Runs in one answer, when they are asked for by name."""
 
 
 class TaskRow(BaseModel):
@@ -28,12 +32,13 @@ class TaskRow(BaseModel):
 
 
 class RunRow(BaseModel):
-    """One run."""
+    """One run; its `reason` is empty where the tasks' reasons tell."""
 
     invocation_id: str
     kind: str
     executor: str
     state: str
+    reason: str
     run_dir: str
     gate: CanaryGate
     tasks: list[TaskRow]
@@ -53,15 +58,36 @@ def status(
     """Tell the state of runs: per task the state with its reason, samples done and expected, and the time left; a finished
     canary is judged. -1 means not known; failed is said only when it is known. Works after a restart of the server.
     Example: status(invocation_ids=["4f0c9d…"], wait_seconds=30)."""
-    known = [a.invocation_id for a in ledger.attempts(limit=1000)] if not invocation_ids else []
-    wanted = invocation_ids or known[:NEWEST]
-    views = waiting.until_change(wanted, wait_seconds)
+    warnings = _wait_warnings(wait_seconds)
+    if invocation_ids:
+        asked = overview.named(invocation_ids)
+        warnings += asked.problems
+        views = waiting.until_change(asked.names[:MOST], wait_seconds, asked.runs[:MOST])
+        omitted = max(0, len(asked.names) - MOST)
+    else:
+        newest = overview.newest(NEWEST)
+        views, omitted = overview.views(newest.runs), newest.omitted
+        live = [v for v in views if v.state in LIVE]
+        if live and wait_seconds > 0:
+            # One that is deleted meanwhile ends the wait, not the call.
+            with contextlib.suppress(BadInput):
+                waiting.until_change([overview.name_of(v) for v in live], wait_seconds)
+            views = overview.views(newest.runs)
     return StatusResult(
         next_step=_next_step(views),
-        warnings=[warning for view in views for warning in gate_warnings(view)],
+        warnings=[*warnings, *(warning for view in views for warning in gate_warnings(view))],
         runs=[_row(v) for v in views],
-        omitted=max(0, len(known) - NEWEST),
+        omitted=omitted,
     )
+
+
+def _wait_warnings(seconds: int) -> list[str]:
+    if 0 <= seconds <= waiting.LONGEST_WAIT:
+        return []
+    taken = waiting.LONGEST_WAIT if seconds > 0 else 0
+    return [
+        f"wait_seconds={seconds} was taken as {taken}: 0 to {waiting.LONGEST_WAIT} are possible; call again to wait on."
+    ]
 
 
 def _row(view: judging.View) -> RunRow:
@@ -71,6 +97,7 @@ def _row(view: judging.View) -> RunRow:
         kind=run.kind,
         executor=run.executor,
         state=view.state,
+        reason=overview.reason(view),
         run_dir=str(run.directory.path) if run.directory else "",
         gate=gate_row(view),
         tasks=[
@@ -81,11 +108,16 @@ def _row(view: judging.View) -> RunRow:
                 samples_done=_or_unknown(t.samples_done),
                 samples_expected=_or_unknown(t.samples_expected),
                 eta_seconds=_or_unknown(t.eta_seconds),
-                job_ids=[f"{run.invocation_id}.{t.task.rsplit('.', 1)[-1]}"],
+                job_ids=_job_ids(run.invocation_id, t.task),
             )
             for t in view.tasks
         ],
     )
+
+
+def _job_ids(invocation_id: str, task: str) -> list[str]:
+    index = task.rsplit(".", 1)[-1]
+    return [f"{invocation_id}.{index}"] if invocation_id and index.isdecimal() else []
 
 
 def _or_unknown(value: int | None) -> int:
@@ -93,18 +125,39 @@ def _or_unknown(value: int | None) -> int:
 
 
 def _next_step(views: list[judging.View]) -> str:
-    live = [v.run.invocation_id for v in views if v.state in LIVE]
+    live = [overview.name_of(v) for v in views if v.state in LIVE]
     if live:
         return f"status(invocation_ids={live[:5]!r}, wait_seconds=30) until it ends; report changes only."
     if not views:
         return "No run is known here: canary(config=…) starts one, or give the directory of a run."
-    view = views[0]
-    invocation = view.run.invocation_id
-    if view.run.kind == "canary" and view.gate and view.gate.passed and view.run.attempt:
-        return f"run(config={view.run.attempt.config!r}): the canary passed."
-    if view.state == "succeeded" and view.run.kind != "canary":
-        return f"verify_run(run='{invocation}') before any score is reported."
-    return f"logs(invocation_id='{invocation}') shows why it {view.state}."
+    return _after_the_end(views[0])
+
+
+def _after_the_end(view: judging.View) -> str:
+    run, name = view.run, overview.name_of(view)
+    config = run.attempt.config if run.attempt else ""
+    if run.kind == "canary" and view.gate is not None:
+        if view.gate.passed:
+            return f"run(config={config!r}): the canary passed."
+        return (
+            f"logs(invocation_id={name!r}) shows why the canary did not pass; mend it, dry_run(config={config!r}), "
+            f"then canary(config={config!r}, again=true)."
+        )
+    if view.state == "succeeded":
+        return f"verify_run(run={name!r}) before any score is reported."
+    if run.directory is None:
+        again = f"canary(config={config!r}) or run(config={config!r}) starts a new one" if config else "it is not here"
+        return f"Nothing of this run can be read ({overview.reason(view)}); {again}."
+    if view.state in {"failed", "interrupted", "cancelled"}:
+        why = f"logs(invocation_id={name!r}) shows why it {_ended_how(view.state)}"
+        if run.attempt is None:
+            return f"{why}; it was not launched here, so it is not resumed here."
+        return f"{why}; once the cause is mended, resume(invocation_id={name!r}) takes up what did not finish."
+    return f"logs(invocation_id={name!r}) shows what it last did; its state is {view.state}, which is not failed."
+
+
+def _ended_how(state: str) -> str:
+    return "failed" if state == "failed" else f"was {state}"
 
 
 TOOL = ToolSpec(function=status, step="-", title="Status of runs", open_world=True)

@@ -10,6 +10,7 @@ from ..errors import UnknownName
 from ..gates import judging, lookup
 from ..results import verify
 from .spec import ToolResult, ToolSpec
+from .standing import gates_check, skip_reason, standing_warnings
 
 
 class Subset(BaseModel):
@@ -69,12 +70,17 @@ def verify_run(run: Annotated[str, Field(description="Invocation id or run direc
         warnings=_warnings(verification, found),
         verdict=verification.verdict,
         subset=_subset(verification),
-        tasks=[_task(t) for t in verification.tasks],
+        tasks=[_task(t, found) for t in verification.tasks],
     )
 
 
 def _warnings(verification: verify.Verification, found: lookup.Run) -> list[str]:
-    warnings = ["This run is a canary: its score is not a result."] if found.kind == "canary" else []
+    warnings = standing_warnings(found)
+    if found.kind == "canary":
+        warnings.append("This run is a canary: its score is not a result.")
+    if verification.subset is not None:
+        of = verification.subset
+        warnings.append(f"Subset {of.samples} of {of.of or 'an unknown number of'} samples: say so beside the score.")
     for task in verification.tasks:
         share = task.stats.truncated_share if task.stats else None
         if share is not None and share > judging.MOST_TRUNCATED:
@@ -95,14 +101,19 @@ def _subset(verification: verify.Verification) -> Subset:
     return Subset(samples=verification.subset.samples, of=verification.subset.of or 0)
 
 
-def _task(task: verify.TaskVerification) -> TaskRow:
+def _task(task: verify.TaskVerification, found: lookup.Run) -> TaskRow:
     score = task.score
+    passed, evidence = gates_check(found)
     return TaskRow(
         task=task.task,
         verdict=task.verdict,
         samples_expected=-1 if task.samples_expected is None else task.samples_expected,
         samples_scored=-1 if task.samples_scored is None else task.samples_scored,
-        checks=[Check(name=c.name, ok=c.ok, detail=c.detail) for c in task.checks],
+        checks=[
+            *(Check(name=c.name, ok=c.ok, detail=c.detail) for c in task.checks),
+            # It says how the run came about, not whether its score is right: the verdict does not depend on it.
+            Check(name="gates", ok=passed, detail=evidence),
+        ],
         score=Score()
         if score is None
         else Score(
@@ -119,7 +130,8 @@ def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
     if verification.verdict == "valid":
         of = verification.subset
         subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
-        return f"Report each score with its metric, scale, standard error and number of samples{subset}."
+        skipped = f", and that its gates were skipped: {skip_reason(found)}" if found.skip_reason else ""
+        return f"Report each score with its metric, scale, standard error and number of samples{subset}{skipped}."
     named = found.invocation_id or (str(found.directory.path) if found.directory else "")
     return f"Do not report a score: say which checks failed; logs(invocation_id={named!r}) for the cause."
 

@@ -1,6 +1,6 @@
 """The cases: keys, values, deployments, tasks, and files that are hardly configs."""
 
-from . import files, keys, scheduling, servers, tasks, values
+from . import commands, files, hunt, keys, scheduling, servers, tasks, values
 from .case import Case
 
 
@@ -13,4 +13,6 @@ def cases() -> list[Case]:
         *servers.cases(),
         *tasks.cases(),
         *files.cases(),
+        *hunt.cases(),
+        *commands.cases(),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from .. import paths
+from . import auxiliary
 from .report import Severity
 from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 from .structure import FACTS
@@ -49,6 +50,7 @@ def _urls(subject: Subject) -> Iterator[tuple[str, str]]:
             and "???" not in value
             and "<" not in value
             and "auxiliary_deployments." not in value
+            and value not in auxiliary.endpoints(subject)
         ):
             yield paths.join(place), value
 
@@ -61,6 +63,12 @@ def split(url: str) -> SplitResult | None:
     except ValueError:  # a port out of range, or an open bracket
         return None
     return parts if valid and not re.search(r"\s", url) else None
+
+
+def path_of(url: object) -> str:
+    """The path of a URL without a slash at its end; empty for what is no URL."""
+    parts = split(url) if isinstance(url, str) else None
+    return parts.path.rstrip("/") if parts is not None else ""
 
 
 def no_url(subject: Subject) -> Iterable[Hit]:
@@ -192,7 +200,9 @@ def _target_url(subject: Subject) -> Iterable[Hit]:
     # T34 has log-probability tasks on a chat endpoint.
     if unserved:
         message = f"The URL is for {actual}, and these tasks ask for another endpoint: {', '.join(unserved[:5])}"
-        yield Hit(path, message, f"end it in {wanted}, or take other tasks")
+        # NEL's template for an endpoint has the chat URL, also for base models.
+        soft: Severity | None = "warning" if subject.unfinished else None
+        yield Hit(path, message, f"end it in {wanted}, or take other tasks", soft)
     elif parts.path.endswith("/"):
         message = f"{path} ends in a slash: requests are sent to it as it stands, and servers have no such path"
         yield Hit(path, message, "write it without the last slash", "warning", cause="C36.slash")
@@ -219,13 +229,14 @@ def key_for_own_server(subject: Subject) -> Iterable[Hit]:
             subject.harness(task) == "nemo_skills"
             and not subject.given(task, "target", "api_endpoint", "api_key_name")[1]
         ):
-            asking.append(task.name)
+            asking.append(task)
     if asking:
-        message = (
-            f"{', '.join(asking[:4])}: the client of nemo_skills refuses to start without the name of a key variable"
-        )
+        named = ", ".join(task.name for task in asking[:4])
+        message = f"{named}: the client of nemo_skills refuses to start without the name of a key variable"
+        endpoint = isinstance(paths.dig(subject.written, "target", "api_endpoint"), dict)
+        where = "target.api_endpoint" if endpoint else f"evaluation.tasks[{asking[0].index}].name"
         # NEL's templates leave it out; the config is not ready anyway while it has gaps.
-        yield Hit("target.api_endpoint", message, severity="warning" if subject.unfinished else None, cause="C37")
+        yield Hit(where, message, severity="warning" if subject.unfinished else None, cause="C37")
 
 
 RULES = (

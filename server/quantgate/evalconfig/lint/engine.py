@@ -16,6 +16,7 @@ from . import (
     auxiliary,
     benchmarks,
     checkpoint,
+    command_conflicts,
     composition,
     containers,
     deployment,
@@ -24,6 +25,7 @@ from . import (
     evaluator,
     execution,
     export,
+    flag_values,
     judges,
     kernel_variables,
     loading,
@@ -33,6 +35,7 @@ from . import (
     parameters,
     process,
     quantized_serving,
+    references,
     secrets,
     serving_command,
     serving_flags,
@@ -55,6 +58,8 @@ COMPOSE = "compose"
 
 # In the order of precedence: where two rules speak of one place, the first is reported.
 RULES: tuple[Rule, ...] = (
+    *structure.SECTION_RULES,
+    *process.NO_SERVER_RULES,
     *composition.RULES,
     *unknown_keys.RULES,
     *structure.RULES,
@@ -68,6 +73,9 @@ RULES: tuple[Rule, ...] = (
     *mounts.RULES,
     *serving_text.RULES,
     *serving_command.RULES,
+    *command_conflicts.RULES,
+    *flag_values.RULES,
+    *references.RULES,
     *serving_flags.RULES,
     *deployment.RULES,
     *checkpoint.RULES,
@@ -125,13 +133,14 @@ def check(path: Path) -> Report:
     subject = Subject(document, reading.composed)
     silenced = [rule.id for rule in RULES if rule.id in silence]
     applied = [rule for rule in RULES if rule.id not in silence and (reading.error is None or rule.of_text)]
-    findings = _findings(subject, applied)
+    findings, explained = _findings(subject, applied)
     if "C11" not in silence:
         taken = {finding.path for finding in findings}
-        findings += [_unset(document, at, name) for at, name in reading.unset if at not in taken]
+        unset = [(at, name) for at, name in reading.unset if at not in taken and not _is_consequence(at, explained)]
+        findings += [_unset(document, at, name) for at, name in unset]
     findings += [_unknown_silence(document, name) for name in silence if name not in silenced]
     if reading.error is not None and not _explained(findings, reading.error):
-        findings.append(_does_not_compose(reading.error))
+        findings.append(_does_not_compose(reading.error, document))
     findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.line))
     if reading.error is not None:
         return Report(findings, len(applied), ["every other rule: the config does not compose"], silenced)
@@ -156,20 +165,24 @@ def _read(document: ConfigDocument) -> _Reading:
     return _Reading(composed, unset)
 
 
-def _findings(subject: Subject, rules: Iterable[Rule]) -> list[Finding]:
+def _findings(subject: Subject, rules: Iterable[Rule]) -> tuple[list[Finding], set[str]]:
+    """What the rules find, and the places where anything more would be a consequence of that."""
     findings: list[Finding] = []
     taken: set[tuple[str, str]] = set()
     explained: set[str] = set()
     for rule in rules:
         for hit in rule.check(subject):
             # A value with something wrong is reported once, by the first rule that speaks of it.
-            if (hit.path, hit.cause) in taken or hit.path in explained:
+            if (hit.path, hit.cause) in taken or _is_consequence(hit.path, explained):
                 continue
             taken.add((hit.path, hit.cause))
-            if hit.explains:
-                explained.add(hit.explains)
+            explained.update(hit.explains)
             findings.append(_finding(subject.document, rule, hit))
-    return findings
+    return findings, explained
+
+
+def _is_consequence(path: str, explained: set[str]) -> bool:
+    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in explained)
 
 
 def _finding(document: ConfigDocument, rule: Rule, hit: Hit) -> Finding:
@@ -211,6 +224,8 @@ def _unmet(subject: Subject, need: Need) -> str:
         return "the config names no checkpoint; edit_config(model=…) declares the one behind an endpoint"
     if model.inspection is not None or model.error or model.megatron_parent:
         return ""
+    if model.other_format:
+        return f"{model.name[:120]} is no Transformers checkpoint"
     return f"{model.name[:120]} is not on this machine, and nothing is recorded of it"
 
 
@@ -253,11 +268,19 @@ def _unset(document: ConfigDocument, at: str, name: str) -> Finding:
 def _explained(findings: Iterable[Finding], error: ConfigError) -> bool:
     """Whether a rule already says why the config does not compose."""
     rules = {finding.rule for finding in findings}
+    # An interpolation into a section whose name is misspelt.
+    meant = (finding.fix.partition("`")[2].partition("`")[0] for finding in findings if finding.rule == "C01")
+    if any(name and f"'{name}" in error.what for name in meant):
+        return True
     return bool(rules & composition.BREAKS_COMPOSITION) or ("P05" in rules and "Cannot merge" in error.what)
 
 
-def _does_not_compose(error: ConfigError) -> Finding:
+def _does_not_compose(error: ConfigError, document: ConfigDocument | None = None) -> Finding:
     file, _, line = error.where.rpartition(":")
+    if document is not None and "defaults" not in document.plain:
+        missing = "The config has no `defaults`, so nothing of NEL's packaged settings is taken. "
+        fix = "begin it with defaults: [{execution: slurm/default}, {deployment: vllm}, _self_], or the groups that you mean"
+        error = ConfigError(missing + error.what, where=error.where, fix=fix)
     return Finding(
         rule=COMPOSE,
         severity="error",

@@ -13,6 +13,7 @@ from ...benchmarks import recipes
 from ...benchmarks.catalogue import CatalogueTask
 from ...benchmarks.needs import needs_of
 from ..compose import ConfiguredTask
+from . import auxiliary
 from .endpoints import split
 from .report import Severity
 from .rule import Hit, Rule, Subject, as_mapping
@@ -138,7 +139,14 @@ def judge_key(subject: Subject) -> Iterable[Hit]:
         elif name not in _declared(subject, judge.task):
             message = f"The {judge.who} of {judge.entry.id} takes its key from {name}, which the task does not have: it answers 401"
             fix = f"edit_config(set=['evaluation.tasks[{judge.task.index}].env_vars.{name}=host:{name}'])"
-            yield Hit(where, message, fix, cause="" if "api_key" in judge.given else f"T03.{judge.who}")
+            own = judge.settings.get("url") in auxiliary.endpoints(subject)
+            if own:  # a server of this job answers whatever the key is
+                message = (
+                    f"The {judge.who} of {judge.entry.id} runs beside the model, and {name}, its key, is not declared"
+                )
+                fix = f"edit_config(set=['evaluation.tasks[{judge.task.index}].env_vars.{name}=lit:dummy'])"
+            cause = "" if "api_key" in judge.given else f"T03.{judge.who}"
+            yield Hit(where, message, fix, "warning" if own else None, cause)
 
 
 def _declared(subject: Subject, task: ConfiguredTask) -> set[str]:
@@ -152,9 +160,10 @@ def judge_url(subject: Subject) -> Iterable[Hit]:
     """A judge's URL in the shape of another harness."""
     for judge in _asked(subject):
         url = judge.given.get("url")
-        if not isinstance(url, str) or split(url) is None:
+        beside = auxiliary.endpoints(subject)
+        if not isinstance(url, str) or (split(url) is None and url not in beside):
             continue
-        at = urlsplit(url).path.rstrip("/")
+        at = beside.get(url, urlsplit(url).path).rstrip("/")
         where, harness = f"{judge.path}.url", judge.entry.harness
         if harness in _FULL_PATH and not at.endswith(_CHAT):
             message = f"{where} is {url[:100]!r}, and {harness} wants the full path of the chat endpoint"

@@ -90,11 +90,27 @@ def not_absolute(subject: Subject) -> Iterable[Hit]:
         # A target may end in options such as :ro.
         if isinstance(target, str) and "???" not in target and not target.startswith("/"):
             yield Hit(path, f"The container path {target[:80]!r} is not absolute", cause="target")
+    yield from _over_nels_own(subject)
     for task in subject.tasks:
         inside = task.raw.get("dataset_mount_path")
         if isinstance(inside, str) and not inside.startswith("/"):
             path = f"evaluation.tasks[{task.index}].dataset_mount_path"
             yield Hit(path, f"The container path {inside[:80]!r} is not absolute")
+
+
+def _over_nels_own(subject: Subject) -> Iterable[Hit]:
+    """A mount in the place that NEL mounts something of its own to."""
+    served = bool(subject.at("deployment", "checkpoint_path")) and subject.composed.deployment != "none"
+    for path, _, target in _mounts(subject):
+        inside = str(target).partition(":")[0].rstrip("/")
+        taken = {
+            "execution.mounts.evaluation": "/results",
+            "execution.mounts.deployment": "/checkpoint" if served else "",
+        }
+        own = next((place for section, place in taken.items() if path.startswith(section)), "")
+        if own and inside == own:
+            message = f"{own} is where NEL mounts its own directory: one of the two is hidden"
+            yield Hit(path, message, "mount it elsewhere in the container", cause="P19.own")
 
 
 def not_here(subject: Subject) -> Iterable[Hit]:

@@ -42,6 +42,7 @@ def process_with_deployment(subject: Subject) -> Iterable[Hit]:
         yield Hit(
             "deployment",
             f"The process executor cannot serve a model, and the config deploys one ({subject.composed.deployment})",
+            explains=("deployment", "target"),  # what a deployment lacks, and an endpoint that is right without one
         )
 
 
@@ -85,6 +86,16 @@ def not_for_processes(subject: Subject) -> Iterable[Hit]:
             yield Hit(f"execution.{key}", message, f"edit_config(unset=['execution.{key}'])", "warning")
 
 
+NO_SERVER_RULES = (
+    Rule(
+        "P02",
+        "error",
+        "Process executor with a deployment",
+        "use `deployment: none` with target.api_endpoint, or execution.type local or slurm",
+        OWN,
+        process_with_deployment,
+    ),
+)
 RULES = (
     Rule(
         "P04",
@@ -93,14 +104,6 @@ RULES = (
         "use a path of letters, digits and _ - . / only",
         "quantgate's process executor; NEL 0.2.6 executors/slurm/executor.py (mkdir, sbatch and srun lines)",
         unsafe_output_path,
-    ),
-    Rule(
-        "P02",
-        "error",
-        "Process executor with a deployment",
-        "use `deployment: none` with target.api_endpoint, or execution.type local or slurm",
-        OWN,
-        process_with_deployment,
     ),
     Rule(
         "P01",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ...benchmarks import catalogue
 from ...errors import BadInput
-from .. import paths
+from .. import missing, paths
 from ..compose import MISSING, Composed, ConfiguredTask, merged
 from ..document import ConfigDocument
 from ..paths import Segment
@@ -61,6 +61,11 @@ class Subject:
         return found
 
     @cached_property
+    def gaps(self) -> list[missing.Missing]:
+        """What is still to be given: each gap once, where it is written."""
+        return missing.own_gaps(self.composed, self.written)
+
+    @cached_property
     def unfinished(self) -> bool:
         """Whether the config still has gaps (`???`): what a template only leaves out is not yet an error."""
         return any(
@@ -108,8 +113,8 @@ class Subject:
 class Hit:
     """One place that breaks a rule; empty fields are taken from the rule.
 
-    One place is reported once, by the first rule that speaks of it, unless a `cause` sets its hits apart. What `explains`
-    names is a consequence of this hit: later hits at that place are left out.
+    One place is reported once, by the first rule that speaks of it, unless a `cause` sets its hits apart. The places in
+    `explains` are consequences of this hit: later hits there, and below, are left out.
     """
 
     path: str
@@ -117,7 +122,7 @@ class Hit:
     fix: str = ""
     severity: Severity | None = None
     cause: str = ""
-    explains: str = ""
+    explains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,19 @@ def secret_in_file(subject: Subject) -> Iterable[Hit]:
             )
 
 
+def key_in_command(subject: Subject) -> Iterable[Hit]:
+    """The server's own key as a word of its command, which every log of the job shows."""
+    for key in ("command", "extra_args"):
+        value = paths.dig(subject.written, "deployment", key)
+        if isinstance(value, str) and _SERVER_KEY.search(value):
+            path = f"deployment.{key}"
+            fix = "write --api-key $NAME, and NAME: host:NAME under deployment.env_vars"
+            yield Hit(path, f"{path} holds the server's key (not shown)", fix, cause="P10.key")
+
+
+_SERVER_KEY = re.compile(r"(?<![\w-])--api[-_]key[ =]+[\"']?(?![\"'$\s<-])\S")
+
+
 def _is_secret(at: tuple[Segment, ...], value: str) -> bool:
     name = str(at[-1]) if at else ""
     if name in ("api_key", "api_key_name"):
@@ -126,7 +139,14 @@ def _secret_files(directory: Path) -> Iterator[Path]:
 
 
 RULES = (
-    Rule("P10", "error", "Secret in the config", "keep it in `.env` and write host:NAME", OWN, secret_in_file),
+    Rule(
+        "P10",
+        "error",
+        "Secret in the config",
+        "keep it in `.env` and write host:NAME",
+        OWN,
+        lambda s: (*secret_in_file(s), *key_in_command(s)),
+    ),
     Rule("T38", "error", "Command that prints secrets", "remove it", FACTS, printed_secret),
     Rule(
         "S14",

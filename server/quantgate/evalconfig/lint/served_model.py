@@ -25,6 +25,7 @@ class ServedModel:
         inspection: What it is; None when its files are not on this machine, or broken.
         error: Why it cannot be read; empty when it is simply not here.
         megatron_parent: What to say when it is the parent of Megatron iterations.
+        other_format: A directory of files that its server reads, and that are no Transformers checkpoint (engines, for one).
     """
 
     name: str
@@ -32,6 +33,7 @@ class ServedModel:
     inspection: Inspection | None = None
     error: str = ""
     megatron_parent: str = ""
+    other_format: bool = False
 
 
 def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel | None:
@@ -44,8 +46,21 @@ def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel |
     for place in _PLACES:
         name = paths.dig(config, *place)
         if isinstance(name, str) and name.strip() and name != "???":
-            return _read(name, paths.join(place), elsewhere=elsewhere)
+            found = _read(name, paths.join(place), elsewhere=elsewhere)
+            if found.error and _has_other_format(name, str(paths.dig(config, "deployment", "type"))):
+                return ServedModel(name, found.path, other_format=True)
+            return found
     return None
+
+
+def _has_other_format(name: str, deployment: str) -> bool:
+    """Whether a server that is none of Transformers checkpoints alone finds its own files in a directory without config.json."""
+    directory = Path(name).expanduser()
+    wanted = {"generic": "*", "trtllm": "*.engine"}.get(deployment)
+    try:
+        return wanted is not None and not (directory / "config.json").exists() and any(directory.glob(wanted))
+    except OSError:
+        return False
 
 
 def _read(name: str, path: str, *, elsewhere: bool) -> ServedModel:

@@ -35,11 +35,21 @@ def unknown_section(subject: Subject) -> Iterable[Hit]:
             fix = f"move it to `{belongs}`"
         elif near:
             fix = f"did you mean `{near[0]}`?"
-        yield Hit(paths.join([key]), message, fix)
+        # What the section it stands for then lacks is no second fault.
+        meant = near[0] if near and near[0] not in subject.written else ""
+        yield Hit(paths.join([key]), message, fix, explains=_OF_SECTION.get(meant, (meant,)) if meant else ())
     for key in map(str, as_mapping(subject.config.get("quantgate"))):
         if key not in table.quantgate:
             message = f"The `quantgate` section has no key {key!r}"
             yield Hit(paths.join(["quantgate", key]), message, "its keys are " + ", ".join(table.quantgate))
+
+
+_OF_SECTION = {
+    "defaults": ("defaults", "execution", "deployment", "target"),
+    "evaluation": ("evaluation", "target"),
+    "target": ("target", "evaluation"),
+}
+"""Sections by where rules find fault when they are not there; every other one only in its own place."""
 
 
 def refers_to(subject: Subject, dotted: str) -> bool:
@@ -81,19 +91,28 @@ def missing_value(subject: Subject) -> Iterable[Hit]:
             path = paths.join(at)
             message = f"{path} is left open, and NEL silently takes its default {str(value)[:60]!r}"
             yield Hit(path, message, f"edit_config(set=['{path}=…'])")
-    for gap in missing.missing_values(subject.config):
-        if not gap.placeholder and gap.path not in subject.composed.derived_missing:
+    for gap in subject.gaps:
+        if not gap.placeholder:
             if is_unused(subject, paths.parse(gap.path)):
                 message = f"{gap.path} is left open, and no task of this config uses it"
-                yield Hit(gap.path, message, f"edit_config(unset=['{gap.path}'])")
+                beside = _beside(subject, gap.path)
+                unset = ", ".join(f"'{path}'" for path in (gap.path, *beside))
+                yield Hit(gap.path, message, f"edit_config(unset=[{unset}])", explains=beside)
             else:
                 yield Hit(gap.path, f"{gap.path} is not given: {gap.meaning}", _who(gap))
 
 
+def _beside(subject: Subject, path: str) -> tuple[str, ...]:
+    """What means nothing without a tokenizer that no task uses: NEL's templates write the two together."""
+    backend = path.removesuffix("tokenizer") + "tokenizer_backend"
+    written = paths.dig(subject.written, *paths.parse(backend)) if path.endswith(".tokenizer") else None
+    return (backend,) if written is not None and is_unused(subject, paths.parse(backend)) else ()
+
+
 def placeholder(subject: Subject) -> Iterable[Hit]:
     """Every `<UPPER_CASE>` or CHANGEME that is left in a value, and other words that stand for a value to come."""
-    for gap in missing.missing_values(subject.config):
-        if gap.placeholder and gap.path not in subject.composed.derived_missing:
+    for gap in subject.gaps:
+        if gap.placeholder:
             yield Hit(gap.path, f"{gap.path} still has the placeholder {gap.placeholder}: {gap.meaning}", _who(gap))
     for at, text in paths.walk(subject.config):
         if not isinstance(text, str) or _TEXT_KEYS.intersection(map(str, at)):
@@ -106,7 +125,9 @@ def placeholder(subject: Subject) -> Iterable[Hit]:
 
 _TEXT_KEYS = frozenset({"custom_system_prompt", "system_prompt", "system_message", "stop", "description", "tags"})
 _PLAIN_SECTIONS = frozenset({"execution", "deployment", "target", "export", "env_vars"})
-_LEFT_TEXT = re.compile(r"<[^<>\n]{2,60}>|\.\.\.|x{3,}|XXX+")
+_LEFT_TEXT = re.compile(
+    r"<[^<>\n]{1,60}>|\.\.\.|x{3,}|XXX+|\{\{[^{}\n]{1,60}\}\}|[@%][A-Z][A-Z_]{1,60}[@%]|\[[A-Z][A-Z_ ]{1,60}\]"
+)
 
 
 def _who(gap: missing.Missing) -> str:
@@ -196,9 +217,19 @@ def no_tasks(subject: Subject) -> Iterable[Hit]:
         )
 
 
+SECTION_RULES = (
+    Rule(
+        "C01",
+        "error",
+        "Unknown top-level section",
+        "move it into a section that NEL reads",
+        FACTS,
+        unknown_section,
+        of_text=True,
+    ),
+)
 RULES = (
     Rule("C34", "error", "No tasks", "add tasks under `evaluation.tasks`", FACTS, no_tasks),
-    Rule("C01", "error", "Unknown top-level section", "move it into a section that NEL reads", FACTS, unknown_section),
     Rule(
         "C08",
         "error",

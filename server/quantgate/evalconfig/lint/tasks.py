@@ -7,12 +7,16 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from ...benchmarks import catalogue
+from ...benchmarks.needs import asks_for_log_probabilities, passes_tokenizer
+from ..compose import MISSING, ConfiguredTask
+from .endpoints import path_of
 from .report import Severity
 from .rule import Hit, Rule, Subject, as_mapping, params_places
 from .structure import FACTS
+
+_SHOWN = 5
 
 
 def ambiguous_name(subject: Subject) -> Iterable[Hit]:
@@ -63,14 +67,17 @@ def may_be_unlisted(name: str) -> bool:
 
 
 def same_task_twice(subject: Subject) -> Iterable[Hit]:
-    """Two tasks that are equal in everything: the second measures the same again."""
-    seen: dict[str, int] = {}
+    """Tasks that are equal in everything: each but the first measures the same again. One finding for those that are equal."""
+    equal: dict[str, list[ConfiguredTask]] = {}
     for task in subject.tasks:
-        text = json.dumps(task.raw, sort_keys=True, default=str)
-        first = seen.setdefault(text, task.index)
-        if first != task.index and task.name not in ("", "???"):
-            message = f"Task {task.index} repeats task {first} ({task.name[:60]}) with the same settings"
-            yield Hit(f"evaluation.tasks[{task.index}].name", message, cause="P12")
+        if task.name not in ("", MISSING):
+            equal.setdefault(json.dumps(task.raw, sort_keys=True, default=str), []).append(task)
+    for first, *others in equal.values():
+        if others:
+            shown = ", ".join(str(task.index) for task in others[:_SHOWN]) + ", …" * (len(others) > _SHOWN)
+            which = f"Task {shown} repeats" if len(others) == 1 else f"Tasks {shown} ({len(others)} in all) repeat"
+            message = f"{which} task {first.index} ({first.name[:60]}) with the same settings"
+            yield Hit(f"evaluation.tasks[{others[0].index}].name", message, cause="P12")
 
 
 def _nearest(name: str) -> str:
@@ -89,38 +96,52 @@ def limit_in_config(subject: Subject) -> Iterable[Hit]:
 def log_probability(subject: Subject) -> Iterable[Hit]:
     """Log-probability tasks on a chat endpoint, or without a tokenizer: one finding for each of the two causes."""
     url = subject.at("target", "api_endpoint", "url") if subject.composed.deployment == "none" else ""
-    on_chat = isinstance(url, str) and urlsplit(url).path.rstrip("/").endswith("/chat/completions")
+    on_chat = path_of(url).endswith("/chat/completions")
     scored: list[str] = []
-    untokenized: list[int] = []
+    untokenized: list[ConfiguredTask] = []
     for task in subject.tasks:
         entry = subject.catalogue_tasks.get(task.index)
-        # lm-evaluation-harness scores by log-probabilities on its completions-only tasks, and asks for a tokenizer.
-        if (
-            entry is None
-            or entry.endpoint_types != ("completions",)
-            or "tokenizer" not in entry.params.get("extra", {})
-        ):
+        if entry is not None and passes_tokenizer(entry) and not _has_tokenizer(task):
+            message = f"{entry.id} gets no tokenizer: its command is started with one called None"
+            fix = f"edit_config(set=['evaluation.tasks[{task.index}].nemo_evaluator_config.config.params.extra.tokenizer=…'])"
+            yield Hit(f"evaluation.tasks[{task.index}].name", message, fix, cause="T34.counts")
+        if entry is None or not asks_for_log_probabilities(entry):
             continue
         if task.raw.get("endpoint_type") == "chat":
             message = f"{entry.id} needs a completions endpoint, and the config asks for chat"
-            yield Hit(
-                f"evaluation.tasks[{task.index}].endpoint_type", message, "remove endpoint_type, or take a chat task"
-            )
+            fix = "remove endpoint_type, or take a chat task"
+            yield Hit(f"evaluation.tasks[{task.index}].endpoint_type", message, fix)
         elif on_chat:
             scored.append(entry.id)
-        elif not as_mapping(task.params.get("extra")).get("tokenizer") and not entry.params["extra"]["tokenizer"]:
-            untokenized.append(task.index)
+        elif str(subject.param(task, "extra", "tokenizer_backend")).lower() == "none" or not _has_tokenizer(task):
+            untokenized.append(task)
+    # NEL's template for an endpoint has the chat URL, also for base models, and leaves the tokenizer open.
+    soft: Severity | None = "warning" if subject.unfinished else None
     if scored:
         message = f"The URL is a chat endpoint, and these tasks need a completions endpoint: {', '.join(scored[:5])}"
-        # NEL's template for an endpoint has the chat URL, also for base models.
-        severity: Severity | None = "warning" if subject.unfinished else None
-        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks", severity)
+        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks", soft)
     if untokenized:
-        names = ", ".join(subject.catalogue_tasks[index].id for index in untokenized[:5])
+        yield _without_tokenizer(untokenized, subject, soft)
+
+
+def _has_tokenizer(task: ConfiguredTask) -> bool:
+    return bool(as_mapping(task.params.get("extra")).get("tokenizer"))
+
+
+def _without_tokenizer(tasks: list[ConfiguredTask], subject: Subject, soft: Severity | None) -> Hit:
+    """What log-probability tasks lack: lm-evaluation-harness drops a tokenizer that has no backend, and then stops."""
+    names = ", ".join(subject.catalogue_tasks[task.index].id for task in tasks[:5])
+    at = "evaluation.nemo_evaluator_config.config.params.extra"
+    off = [task for task in tasks if str(subject.param(task, "extra", "tokenizer_backend")).lower() == "none"]
+    wanted = [f"'{at}.tokenizer_backend=huggingface'"] if off else []
+    if not all(map(_has_tokenizer, tasks)):
+        wanted.insert(0, f"'{at}.tokenizer=…'")
         message = f"No tokenizer is given for {names}: log-probabilities need the evaluated model's own"
-        fix = "set params.extra.tokenizer of the evaluation, and tokenizer_backend=huggingface beside it"
-        # Some tasks of this kind only generate text; for them the tokenizer is not needed.
-        yield Hit(f"evaluation.tasks[{untokenized[0]}].name", message, fix, "warning")
+    else:
+        message = f"The tokenizer of {names} has no backend: the harness leaves it out, and stops without one"
+    place = f"evaluation.tasks[{tasks[0].index}].name"
+    # With a backend alone, the model's name is tried as a hub handle.
+    return Hit(place, message, f"edit_config(set=[{', '.join(wanted)}])", soft if off else "warning")
 
 
 RULES = (
@@ -147,7 +168,7 @@ RULES = (
         "error",
         "Log-probability task on the wrong endpoint",
         "completions and a tokenizer",
-        FACTS,
+        "lm-evaluation-harness in nvidia-lm-eval 26.3, lm_eval/models/api_models.py (tokenizer_backend); " + FACTS,
         log_probability,
     ),
 )

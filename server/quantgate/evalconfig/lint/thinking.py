@@ -123,12 +123,25 @@ def _of_server(server: Serving) -> dict[str, Any]:
 
 def thinking_key(subject: Subject) -> Iterable[Hit]:
     """A key that the model's template does not know, or two that say the same thing."""
+    yield from _beside_kwargs(subject)
     for path, kwargs in _places(subject):
         given = [key for key in KEYS if key in kwargs]
         if len(given) > 1:
             yield _doubled(path, kwargs, given)
         elif given:
             yield from _unknown(subject, path, given[0])
+
+
+def _beside_kwargs(subject: Subject) -> Iterator[Hit]:
+    """A switch as a field of the request, where the programs that NEL starts do not look for it."""
+    if serving(subject) is None:
+        return
+    for task in subject.tasks:
+        path, added = subject.given(task, *_ADAPTER, "params_to_add")
+        for key in KEYS if isinstance(added, dict) else ():
+            if key in added:
+                fix = f"edit_config(unset=['{path}.{key}'], set=['{path}.{_KWARGS}.{key}={str(added[key]).lower()[:20]}'])"
+                yield Hit(f"{path}.{key}", f"{key} is no field of a request: it has no effect outside {_KWARGS}", fix)
 
 
 def _places(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:

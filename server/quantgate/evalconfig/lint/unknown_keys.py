@@ -38,15 +38,17 @@ def _in_sections(subject: Subject) -> Iterable[Hit]:
             if key in names or refers_to(subject, f"{section}.{key}") or key == "multiple_instances":
                 continue
             message = f"NEL ignores {section}.{key}: no part of it reads such a key"
-            near = _near(key, names, 0.75)
-            home = other_places(key) if not near else ""
+            home = other_places(key)
+            # The exact key of another framework or executor is no misspelling.
+            near = _near(key, names, 0.75) if home != section else []
+            home = home if not near else ""
             if home == section:
                 message = f"{section}.{key} means nothing here: another {section} than this config's reads it"
                 yield Hit(f"{section}.{key}", message, "remove it, or change `defaults`")
             elif not near and shared_by_anchor(subject, f"{section}.{key}"):
                 yield Hit(f"{section}.{key}", f"{message}; an alias uses its anchor", BY_HAND.format("C02"), "note")
             else:
-                meant = f"{section}.{near[0]}" if near else ""
+                meant = (f"{section}.{near[0]}",) if near else ()
                 hint = _hint(key, names, 0.75, home) + ("" if near or home else f"; {BY_HAND.format('C02')}")
                 yield Hit(f"{section}.{key}", message, hint, explains=meant)
 
@@ -71,7 +73,7 @@ def _in_closed_places(subject: Subject) -> Iterable[Hit]:
                     yield Hit(where, message, BY_HAND.format("C02"), "note")
                     continue
                 hint = _hint(key, names, 0.6, "" if home == paths.join(at) else home)
-                meant = paths.join([*at, near[0]]) if near else ""
+                meant = (paths.join([*at, near[0]]),) if near else ()
                 yield Hit(where, f"There is no key {where}", hint, explains=meant)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
 from ...benchmarks import catalogue
 from ..compose import ConfiguredTask
+from .endpoints import path_of
 from .rule import Hit, Rule, Subject
 from .structure import FACTS
 from .tasks import may_be_unlisted
 
 TRUST_UNLISTED = "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"
 MAPPING = "NeMo Evaluator Launcher 0.2.6 common/mapping.py (get_task_definition_for_job)"
-_PACKAGED = "nvcr.io/nvidia/eval-factory/"
 
 
 def _unlisted(subject: Subject) -> Iterator[ConfiguredTask]:
@@ -38,10 +37,10 @@ def untrusted_task(subject: Subject) -> Iterable[Hit]:
             continue  # NEL takes an image file for a choice that was meant
         path = f"evaluation.tasks[{task.index}].name"
         message = (
-            f"{task.name[:80]!r} is not in the launcher's catalogue: NEL refuses it at submission, unless it finds the task "
-            f"in the image's registry or {TRUST_UNLISTED}=1 is set in the server's environment"
+            f"{task.name[:80]!r} is not in the launcher's catalogue: it is refused at the launch, unless a person says yes to it "
+            f"there or {TRUST_UNLISTED}=1 is set in the server's environment"
         )
-        yield Hit(path, message, severity="warning" if container.startswith(_PACKAGED) else None, cause="C29")
+        yield Hit(path, message, cause="C29")
 
 
 def needless_container(subject: Subject) -> Iterable[Hit]:
@@ -56,7 +55,7 @@ def needless_container(subject: Subject) -> Iterable[Hit]:
 def endpoint_not_said(subject: Subject) -> Iterable[Hit]:
     """An unlisted task without endpoint_type, which NEL then takes for a chat task."""
     url = subject.at("target", "api_endpoint", "url") if subject.composed.deployment == "none" else ""
-    completions = isinstance(url, str) and urlsplit(url).path.rstrip("/").endswith("/v1/completions")
+    completions = path_of(url).endswith("/v1/completions")
     for task in _unlisted(subject):
         if task.raw.get("endpoint_type"):
             continue
@@ -72,9 +71,10 @@ def endpoint_not_said(subject: Subject) -> Iterable[Hit]:
 RULES = (
     Rule(
         "C29",
-        "error",
+        "warning",
         "Unlisted task without trust",
-        f"let a person review the task and its image, then start the server with {TRUST_UNLISTED}=1",
+        f"show the user the task and its image: canary and run ask for a yes where the client has forms; else {TRUST_UNLISTED}=1 "
+        "is for a person to set before the server starts",
         MAPPING,
         untrusted_task,
     ),

@@ -1,0 +1,247 @@
+"""What a cluster knows of runs, asked in one round trip: their directories, Slurm's queue and Slurm's accounting.
+
+Nothing is concluded here. A queue or an accounting that did not answer is None with its own words, never an empty one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import Unreachable
+from . import words
+from .connection import Connection
+
+LOOK_SECONDS = 45.0
+MOST_IDS = 2000
+_SCRIPT = Path(__file__).with_name("look.sh")
+_FIELD = "\x1f"
+_ID = re.compile(r"\d{1,12}(?:_\d{1,9})?")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as Slurm tells it.
+
+    Attributes:
+        job_id: Slurm's id ("812", "812_3" for one of an array).
+        state: Slurm's base state in capitals ("RUNNING", "CANCELLED"), without what stands behind it.
+        by: Who cancelled it: a numeric user id; empty otherwise.
+        reason: Slurm's reason ("Priority", "DependencyNeverSatisfied"); empty for "None".
+        exit_code: Of the batch script; None while it runs or when not known.
+        signal: That ended it; 0 for none.
+        dependency: What it waits for, as Slurm writes it.
+        comment: Of the submission; the queue has it, the accounting often not.
+        submitted: Seconds since the epoch; None when not known. Likewise `started` and `ended`; a waiting job's start is expected.
+        elapsed: Seconds that it ran.
+        limit: Its time limit in minutes; None for none.
+        name: The job's name.
+        command: The script that was submitted.
+    """
+
+    job_id: str
+    state: str
+    by: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    signal: int = 0
+    dependency: str = ""
+    comment: str = ""
+    submitted: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    elapsed: int | None = None
+    limit: int | None = None
+    name: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A task's directory on the cluster.
+
+    Attributes:
+        path: As asked for.
+        exists: Whether it is there; None when that cannot be told.
+        chain: Ids of the jobs that ran in it, first to last (`.slurm_job_id.list`).
+        results: Whether artifacts/results.yml is there.
+        interrupted: Whether nemo-evaluator's interrupted marker is there.
+        server_error: Whether nemo-evaluator's adapter ended the run because of a fatal response.
+        progress: Requests answered, where progress tracking is on.
+        changed: When its newest log or artifact changed, in seconds of the cluster's clock.
+    """
+
+    path: str
+    exists: bool | None
+    chain: tuple[str, ...] = ()
+    results: bool = False
+    interrupted: bool = False
+    server_error: bool = False
+    progress: int | None = None
+    changed: int | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was seen.
+
+    Attributes:
+        clock: The cluster's clock in seconds since the epoch.
+        user: The login name there, with its numeric id in `uid`.
+        directories: By path.
+        queue: The user's jobs that wait or run, by id; None when the queue did not answer.
+        accounting: The jobs that were asked for, by id (of an array also by its raw id); None when it did not answer.
+        problems: What did not answer, in its own words.
+    """
+
+    clock: int
+    user: str
+    uid: str
+    directories: dict[str, Directory] = field(default_factory=dict)
+    queue: dict[str, Job] | None = None
+    accounting: dict[str, Job] | None = None
+    problems: tuple[str, ...] = ()
+
+
+def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[str] = ()) -> Snapshot:
+    """Look at any number of runs in one round trip.
+
+    Args:
+        connection: To the cluster's login node.
+        directories: Task directories; the jobs in their `.slurm_job_id.list` are looked up too.
+        job_ids: Further jobs.
+
+    Raises:
+        BadInput: A directory or an id is not one.
+        Unreachable: The cluster does not answer, or its answer breaks off.
+        ClusterError: It does not let us in.
+    """
+    paths = [words.operand(d, "run directory") for d in directories]
+    ids = [i for i in job_ids if _ID.fullmatch(i)][:MOST_IDS]
+    argv = ["sh", "-s", "--", ",".join(ids) or "-", *paths]
+    done = connection.run(argv, stdin=_SCRIPT.read_bytes(), seconds=LOOK_SECONDS)
+    if not done.out.rstrip().endswith("@end"):
+        last = (done.err or done.out).strip().splitlines()[-1:] or ["nothing"]
+        raise Unreachable(
+            f"{connection.host} broke off in the middle of its answer: {last[0][:200]}", fix="call this again"
+        )
+    return parse(done.out)
+
+
+def parse(text: str) -> Snapshot:
+    """The answer of `look.sh`."""
+    sections: dict[str, list[str]] = {"": [], "accounting": [], "queue": []}
+    current = ""
+    for line in text.splitlines():
+        if line in {"@accounting", "@queue"}:
+            current = line[1:]
+        elif line != "@end":
+            sections[current].append(line)
+    clock = sections[""][0].split(" ") if sections[""] else []
+    if len(clock) != 4 or clock[0] != "@clock" or not clock[1].isdigit():
+        raise Unreachable(
+            "The cluster's shell gave no answer that can be read",
+            fix="run a plain `ssh HOST true`: it must print nothing",
+        )
+    queue, queue_problem = _rows(sections["queue"], "squeue")
+    accounting, accounting_problem = _rows(sections["accounting"], "sacct")
+    seen = [_queued(r) for r in queue] if queue is not None else None
+    kept = [job for r in accounting for job in _accounted(r)] if accounting is not None else None
+    return Snapshot(
+        clock=int(clock[1]),
+        uid=clock[2],
+        user=clock[3],
+        directories=_directories(sections[""][1:]),
+        queue={j.job_id: j for j in seen if j} if seen is not None else None,
+        accounting=dict(kept) if kept is not None else None,
+        problems=tuple(p for p in (queue_problem, accounting_problem) if p),
+    )
+
+
+def _rows(lines: list[str], program: str) -> tuple[list[list[str]] | None, str]:
+    """The rows of a listing, or None and why there are none."""
+    code = next((line[6:] for line in reversed(lines) if line.startswith("@code ")), "")
+    if code == "0":
+        return [line.split(_FIELD) for line in lines if _FIELD in line], ""
+    words_of = " ".join(line for line in lines if not line.startswith("@code") and _FIELD not in line)[:300]
+    why = "no answer within its time limit" if code in {"124", "137"} else words_of or f"exit code {code or 'none'}"
+    return None, f"{program}: {why}"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def _word(text: str) -> str:
+    return "" if text in {"None", "(null)", "N/A", "Unknown", "UNLIMITED"} else text
+
+
+def _queued(row: list[str]) -> Job | None:
+    if len(row) < 10 or not _ID.fullmatch(row[0].partition("_[")[0]):
+        return None
+    return Job(
+        job_id=row[0].partition("_[")[0],
+        state=row[1],
+        reason=_word(row[2]),
+        dependency=_word(row[3]),
+        comment=_word(row[4]),
+        started=_number(row[5]),
+        submitted=_number(row[6]),
+        name=row[7],
+        command=_word(row[8]),
+    )
+
+
+def _accounted(row: list[str]) -> list[tuple[str, Job]]:
+    if len(row) < 12 or not _ID.match(row[0]):
+        return []
+    state, _, by = row[2].partition(" by ")
+    code, _, signal = row[3].partition(":")
+    ended = state not in {"RUNNING", "PENDING", "SUSPENDED", "REQUEUED"}
+    job = Job(
+        job_id=row[0],
+        state=state.strip().rstrip("+"),
+        by=by.strip(),
+        reason=_word(row[4]),
+        exit_code=_number(code) if ended else None,
+        signal=_number(signal) or 0,
+        submitted=_number(row[5]),
+        started=_number(row[6]),
+        ended=_number(row[7]),
+        elapsed=_number(row[8]),
+        limit=_number(row[9]),
+        name=row[10],
+    )
+    return [(key, job) for key in dict.fromkeys((row[0], row[1]))]
+
+
+def _directories(lines: list[str]) -> dict[str, Directory]:
+    found: dict[str, Directory] = {}
+    facts: dict[str, list[str]] = {}
+    path = ""
+    for line in [*lines, "@directory "]:
+        kind, _, value = line.partition(" ")
+        if kind == "@directory":
+            if path:
+                found[path] = _directory(path, facts)
+            path, facts = value, {}
+        else:
+            facts.setdefault(kind, []).append(value)
+    return found
+
+
+def _directory(path: str, facts: dict[str, list[str]]) -> Directory:
+    has = set(facts.get("@has", []))
+    chain = [i for i in ",".join(facts.get("@chain", [])).split(",") if _ID.fullmatch(i)]
+    return Directory(
+        path=path,
+        exists=None if "@unseen" in facts else not ({"@absent", "@other"} & facts.keys()),
+        chain=tuple(dict.fromkeys(chain)),
+        results="artifacts/results.yml" in has,
+        interrupted="artifacts/.nemo_evaluator_interrupted" in has,
+        server_error="artifacts/.nemo_evaluator_server_error" in has,
+        progress=_number("".join(facts.get("@progress", []))),
+        changed=_number("".join(facts.get("@changed", [])[:1])),
+    )

@@ -1,0 +1,39 @@
+"""Remote command lines: built from argument lists and quoted here, once."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from ..errors import BadInput
+
+MAX_WORD = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def operand(value: str, what: str) -> str:
+    """A value from outside that becomes one argument of a remote program.
+
+    Args:
+        value: A path, an id, a name.
+        what: What it is, for the message.
+
+    Raises:
+        BadInput: It is empty, begins with `-` (a program would read an option), holds a line break or another control
+            character, or is over `MAX_WORD` characters.
+    """
+    if not value:
+        raise BadInput(f"An empty {what} cannot be sent to a cluster", fix=f"give the {what}")
+    if value.startswith("-"):
+        raise BadInput(f"The {what} {value[:60]!r} begins with '-'", fix="a remote program would read it as an option")
+    if _CONTROL.search(value):
+        raise BadInput(f"The {what} {value[:60]!r} holds a line break or another control character", fix="remove it")
+    if len(value) > MAX_WORD:
+        raise BadInput(f"The {what} has {len(value)} characters", fix=f"at most {MAX_WORD} can be sent to a cluster")
+    return value
+
+
+def line(argv: Sequence[str]) -> str:
+    """One command line of a POSIX shell from a list of arguments."""
+    return shlex.join(argv)

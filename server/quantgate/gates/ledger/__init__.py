@@ -1,0 +1,57 @@
+"""The ledger: every gate that was judged and every launch, written down before and after it happens.
+
+attempts    launches, and how they went
+judgements  what was found at a gate
+contents    what a fingerprint was made of, so that a stale gate can name what changed
+resumes     launches of what an invocation did not finish
+store       the file: connections, the journal, the lock over all servers
+schema      its tables, and the way from one version to the next
+"""
+
+from .attempts import (
+    LAUNCHING,
+    Attempt,
+    add_attempt,
+    among,
+    attempt,
+    attempts,
+    count,
+    finish_attempt,
+    open_attempts,
+    settle_attempt,
+)
+from .contents import MOST_CONTENTS, Content, contents_of, put_content
+from .judgements import Gate, gate, put_gate
+from .resumes import Resume, add_resume, finish_resume, resumes
+from .schema import SCHEMA_VERSION
+from .store import BUSY_SECONDS, exclusive, journal, network_note, path
+
+__all__ = [
+    "BUSY_SECONDS",
+    "LAUNCHING",
+    "MOST_CONTENTS",
+    "SCHEMA_VERSION",
+    "Attempt",
+    "Content",
+    "Gate",
+    "Resume",
+    "add_attempt",
+    "add_resume",
+    "among",
+    "attempt",
+    "attempts",
+    "contents_of",
+    "count",
+    "exclusive",
+    "finish_attempt",
+    "finish_resume",
+    "gate",
+    "journal",
+    "network_note",
+    "open_attempts",
+    "path",
+    "put_content",
+    "put_gate",
+    "resumes",
+    "settle_attempt",
+]

@@ -1,0 +1,255 @@
+"""When a canary passes: a real run's files, whole and damaged, judged as a canary. NEL's child is stood in for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from quantgate.gates import judging, launching, ledger, lookup
+from quantgate.launcher import door, launch_lock, stamp
+from quantgate.results import verify
+from quantgate.tools.canary import canary
+from quantgate.tools.gate_rows import gate_row
+from quantgate.tools.status import status
+
+from ..results.building import edit_rows
+from ..runs.building import REAL, TASK
+from .launches import Launches, write_config
+
+SAMPLES = 20
+UNREAD = "simple_evals.mmlu_pro"
+"""A task whose harness has a wheel, no reader of its per-sample files, and no recipe."""
+STAMP = stamp.Stamp("0" * 16, "canary", SAMPLES, (), 1, "f", "d")
+Damage = Callable[[Path], Any]
+
+
+class Copies(Launches):
+    """Stands in for NEL's child: the run that it makes is a copy of the real one, damaged as a test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks = [TASK]
+        self.damage: Damage = lambda task: None
+
+    def launch(self, request: door.Request, env: Any) -> door.Answer:
+        self.requests.append(request)
+        for name in self.tasks:
+            task = request.output_dir / f"20261121_095453-{request.invocation_id}" / name
+            shutil.copytree(REAL / TASK, task)
+            self.damage(task)
+        return door.Answer(request.invocation_id, "", "")
+
+
+@pytest.fixture
+def copies(nel: Launches, monkeypatch: pytest.MonkeyPatch) -> Copies:
+    made = Copies()
+    monkeypatch.setattr(door, "launch", made.launch)
+    return made
+
+
+def _gate(config: Path, samples: int = SAMPLES) -> ledger.Gate:
+    assert launching.dry_run(str(config)).passed
+    launch = launching.canary(str(config), samples=samples, tasks=[], again=False)
+    gate = judging.judge(launch.attempt)
+    assert gate is not None
+    return gate
+
+
+def _log(text: str) -> Damage:
+    def write(task: Path) -> None:
+        with (task / "logs" / "client_stdout.log").open("a") as file:
+            file.write(text + "\n")
+
+    return write
+
+
+def _metrics(**changes: Any) -> Damage:
+    def write(task: Path) -> None:
+        path = task / "artifacts" / "eval_factory_metrics.json"
+        data = json.loads(path.read_text())
+        data["response_stats"] |= changes
+        path.write_text(json.dumps(data))
+
+    return write
+
+
+def test_the_real_run_passes_on_its_samples(config: Path, copies: Copies) -> None:
+    gate = _gate(config)
+    assert gate.passed, gate.reasons
+    assert gate.detail["evidence"] == {TASK: "samples"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            _log("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"),
+            r"log_scan: failed: cuda_oom.*fix: Lower",
+        ),
+        (
+            _log("judge request failed after 5 attempts, giving up"),
+            r"log_scan: failed: judge_failure.*fix: Check the judge",
+        ),
+        (
+            lambda task: (task / "logs" / "stage.exit").write_text("2026-11-21T09:55:35Z 1"),
+            r"finished: failed.*fix: read its logs",
+        ),
+        (
+            _metrics(status_codes={"200": 17, "500": 3}, successful_count=17),
+            r"no_api_errors: 3 × 500.*fix: lower parallelism",
+        ),
+        (
+            lambda task: edit_rows(
+                task / "artifacts" / "eval_results_loose.jsonl",
+                lambda i, row: row if i else {**row, "follow_all_instructions": None},
+            ),
+            r"samples_scored: 19 of 20.*fix: read the logs",
+        ),
+        (lambda task: (task / "artifacts" / "results.yml").unlink(), "results_readable"),
+        (lambda task: (task / "artifacts" / ".nemo_evaluator_interrupted").touch(), "not_interrupted"),
+    ],
+)
+def test_one_fault_keeps_the_gate_closed_and_names_cause_and_fix(
+    config: Path, copies: Copies, damage: Damage, said: str
+) -> None:
+    copies.damage = damage
+    gate = _gate(config)
+    assert not gate.passed
+    assert any(re.search(said, reason) for reason in gate.reasons), gate.reasons
+
+
+def test_fewer_samples_than_asked_for_do_not_pass(config: Path, copies: Copies) -> None:
+    gate = _gate(config, samples=30)
+    assert not gate.passed
+    assert any("samples_scored: 20 of 30" in reason for reason in gate.reasons)
+
+
+def test_a_suspicious_log_passes_with_a_warning_that_the_tools_show(config: Path, copies: Copies) -> None:
+    copies.damage = _log("HTTP/1.1 429 Too Many Requests, retrying")
+    gate = _gate(config)
+    assert gate.passed
+    result = status([gate.invocation_id])
+    assert any("the log scan is suspicious: rate_limit" in warning for warning in result.warnings)
+
+
+def test_a_task_that_left_no_directory_keeps_the_gate_closed(config: Path, copies: Copies, tmp_path: Path) -> None:
+    write_config(config, tmp_path / "results", tasks=("ifbench.ifbench", UNREAD))
+    gate = _gate(config)
+    assert not gate.passed
+    assert any(f"{UNREAD}: it was to be run" in reason for reason in gate.reasons)
+
+
+@pytest.fixture
+def unread(config: Path, copies: Copies, tmp_path: Path) -> Path:
+    write_config(config, tmp_path / "results", tasks=(UNREAD,))
+    copies.tasks = [f"{UNREAD}.0"]
+    return config
+
+
+def test_a_harness_without_a_reader_passes_on_lesser_evidence_that_is_named(unread: Path) -> None:
+    gate = _gate(unread)
+    assert gate.passed, gate.reasons
+    evidence = gate.detail["evidence"][f"{UNREAD}.0"]
+    assert evidence.startswith("not verifiable: the per-sample files of simple_evals cannot be read yet")
+    assert "which metric counts is not known" in evidence
+    assert "20 answered requests (at least 20 expected)" in evidence
+    result = status([gate.invocation_id])
+    assert any("not verifiable" in warning for warning in result.warnings)
+    assert result.runs[0].gate.evidence == gate.detail["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_metrics(successful_count=12, count=12, status_codes={"200": 12}), "12 requests were answered, at least 20"),
+        (_metrics(status_codes={"200": 20, "429": 1}, count=21), "no_api_errors"),
+        (lambda task: (task / "artifacts" / "eval_factory_metrics.json").unlink(), "no_api_errors"),
+        (_log("torch.OutOfMemoryError: CUDA out of memory"), "log_scan: failed"),
+        (lambda task: (task / "logs" / "stage.exit").write_text("2026-11-21T09:55:35Z 1"), "finished"),
+        (
+            lambda task: (task / "artifacts" / "results.yml").write_text(
+                yaml.safe_dump(
+                    {"results": {"tasks": {"t": {"metrics": {"m": {"scores": {"m": {"value": float("nan")}}}}}}}}
+                )
+            ),
+            "no finite score",
+        ),
+    ],
+)
+def test_lesser_evidence_with_a_hole_in_it_does_not_pass(
+    unread: Path, copies: Copies, damage: Damage, said: str
+) -> None:
+    copies.damage = damage
+    gate = _gate(unread)
+    assert not gate.passed
+    assert any(said in reason for reason in gate.reasons), gate.reasons
+
+
+def test_the_verdict_is_made_without_the_config_when_that_is_gone(config: Path, copies: Copies) -> None:
+    assert launching.dry_run(str(config)).passed
+    launch = launching.canary(str(config), samples=SAMPLES, tasks=[], again=False)
+    config.unlink()
+    gate = judging.judge(launch.attempt)
+    assert gate is not None
+    assert gate.passed
+    assert gate.detail["estimate"]["gpu_hours"] == -1
+    assert any("size of its full set is not known" in note for note in gate.detail["notes"])
+
+
+def test_a_verdict_of_failure_falls_when_the_canary_is_resumed(config: Path, copies: Copies) -> None:
+    copies.damage = lambda task: (task / "logs" / "stage.exit").write_text("2026-11-21T09:55:35Z 1")
+    gate = _gate(config)
+    attempt = ledger.attempt(gate.invocation_id)
+    assert attempt is not None
+    with launch_lock.taken(attempt.invocation_id):
+        ledger.add_resume(attempt.invocation_id, [TASK])
+        (Path(attempt.run_dir) / TASK / "logs" / "stage.exit").write_text("2026-11-21T09:56:35Z 0")
+    judged = judging.judge(attempt)
+    assert judged is not None
+    assert judged.passed
+    assert lookup.find(attempt.invocation_id).kind == "canary"
+
+
+def test_the_tool_says_class_estimate_and_notes(config: Path, copies: Copies) -> None:
+    gate = _gate(config)
+    result = canary(str(config))
+    assert [(task.task, task.classes) for task in result.tasks] == [(TASK, ["plain"])]
+    assert result.gate.estimate.requests == 294
+    assert result.gate.estimate.longest_answer == 96
+    assert result.gate.notes == gate.detail["notes"]
+    assert result.uncovered == []
+    assert result.next_step.startswith(f"run(config={str(config)!r})")
+
+
+def test_a_verdict_of_an_older_version_is_still_shown(config: Path, copies: Copies) -> None:
+    gate = _gate(config)
+    ledger.put_gate(
+        ledger.Gate(gate.fingerprint, "canary", True, (), {"estimate": {"requests": 5}}, gate.invocation_id)
+    )
+    row = gate_row(judging.view(lookup.find(gate.invocation_id)))
+    assert (row.passed, row.estimate.requests, row.notes, row.evidence) == (True, 5, [], {})
+
+
+def test_a_run_without_any_task_does_not_pass(config: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = _gate(config)
+    monkeypatch.setattr("quantgate.results.verify.verify", lambda run, expected: verify.Verification("valid", None, ()))
+    found = lookup.find(gate.invocation_id)
+    assert not judging._judged(found, {}).passed
+
+
+def test_without_its_config_the_stamp_tells_what_was_launched(config: Path, copies: Copies) -> None:
+    assert launching.dry_run(str(config)).passed
+    launch = launching.canary(str(config), samples=SAMPLES, tasks=[], again=False)
+    stamp.write(Path(launch.attempt.run_dir), dataclasses.replace(STAMP, tasks=("ifbench.ifbench", UNREAD)))
+    config.unlink()
+    gate = judging.judge(launch.attempt)
+    assert gate is not None
+    assert any(f"{UNREAD}: it was to be run" in reason for reason in gate.reasons)
