@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-containers check docs bench clean
+.PHONY: demo test test-containers test-slurm check docs bench clean
 
 demo: $(VENV)/.ready-demo
 	@$(BIN)/quantgate demo $(DEMO_ARGS)
@@ -15,6 +15,10 @@ test: $(VENV)/.ready-dev check
 # A part of `test` by itself: NEL's docker executor with real containers. Images are kept in QUANTGATE_TEST_CACHE.
 test-containers: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/integration/containers $(PYTEST_ARGS)
+
+# Likewise: a real Slurm cluster of one node with sshd, started by the tests and gone with them.
+test-slurm: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest tests/integration/slurm tests/cluster $(PYTEST_ARGS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

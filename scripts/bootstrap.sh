@@ -43,6 +43,31 @@ want_containers() {
     fi
 }
 
+want_cluster() {
+    # Only for the Slurm tests of `dev`; without it they are skipped, so a failure is told and nothing more.
+    local why="the tests start a real Slurm cluster of one node, with sshd, on loopback and without privileges (make test-slurm)"
+    local packages=(slurm-wlm slurmdbd slurm-wlm-mysql-plugin libslurm-dev libpmix2 munge mariadb-server openssh-server
+        openssh-client rsync gcc util-linux procps curl) absent=() package
+    for package in "${packages[@]}"; do
+        dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || absent+=("$package")
+    done
+    [ "${#absent[@]}" = 0 ] && return
+    if [ "$(id -u)" != 0 ] || [ ! -f /etc/debian_version ]; then
+        echo "Not installed: ${absent[*]} ($why). Those tests will be skipped; everything else works without."
+        return
+    fi
+    echo "Installing the Debian packages ${absent[*]}: $why. Their own daemons are not started."
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [ ! -e "$policy" ]; then
+        # Debian's way to keep a package from starting its daemon; removed afterwards.
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && ours=yes
+    fi
+    apt-get update -qq || echo "The package lists could not be renewed; going on with those that are here." >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${absent[@]}" >/dev/null ||
+        echo "Not all of them could be installed; the Slurm tests will be skipped." >&2
+    if [ -n "$ours" ]; then rm -f "$policy"; fi
+}
+
 python=$(find_python)
 if [ -z "$python" ]; then
     need_apt python3 "quantgate needs Python 3.11 to 3.13"
@@ -62,6 +87,7 @@ if [ "$what" = demo ]; then
     "${pip[@]}" install --quiet --editable '.[demo]'
 else
     want_containers
+    want_cluster
     echo "Installing quantgate with its development and demo dependencies into $venv."
     "${pip[@]}" install --quiet --editable '.[demo]' --group dev
 fi

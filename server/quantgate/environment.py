@@ -10,10 +10,15 @@ from typing import Any
 
 from . import credentials, workspace
 from .benchmarks import recipes
+from .cluster import known_clusters
 from .evalconfig import compose, variables
 from .evalconfig.document import ConfigDocument
+from .gates import cluster_look
+from .gates.cluster_look import Cluster
 from .launcher import containers, package
 
+MAX_CLUSTERS = 20
+NOT_ASKED = "not asked: check_environment with this host looks at it"
 JOINPATH_FIXED = (3, 12)
 """From this Python on, NEL 0.2.6's own build-config works: before, MultiplexedPath.joinpath takes one argument only."""
 
@@ -38,15 +43,6 @@ class Credential:
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """One cluster's login host."""
-
-    host: str
-    reachable: bool
-    reason: str
-
-
-@dataclass(frozen=True)
 class Environment:
     """Everything that `look` found; `blockers` is what must be removed before an evaluation can run."""
 
@@ -57,13 +53,15 @@ class Environment:
     clusters: list[Cluster]
     workspaces: list[workspace.Workspace]
     config: str
+    warnings: tuple[str, ...] = ()
 
 
 def look(*, workspace: str = "", config: str = "", host: str = "") -> Environment:
-    """Look at what is here; nothing is changed and no cluster is contacted.
+    """Look at what is here; nothing is changed, and no cluster but `host` is contacted.
 
     Raises:
-        BadInput: A given workspace or config does not exist or cannot be read.
+        BadInput: A given workspace or config does not exist or cannot be read, or a clusters.yaml is broken.
+        ConsentNeeded: Nobody named the host in clusters.yaml or ssh_config, and a person's yes is missing.
     """
     composed, unset = compose.compose_despite_unset(ConfigDocument.load(config)) if config else (None, ())
     engine = containers.look()
@@ -73,8 +71,22 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
     rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
     launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)
     blockers = _blockers(launcher, engine, composed, rows)
-    clusters = [Cluster(host, False, "this version does not contact clusters")] if host else []
-    return Environment(blockers, launcher, engine, rows, clusters, _workspaces(workspace), config)
+    clusters, notes = _clusters(host)
+    return Environment(blockers, launcher, engine, rows, clusters, _workspaces(workspace), config, notes)
+
+
+def _clusters(host: str) -> tuple[list[Cluster], tuple[str, ...]]:
+    """The host that was asked for, looked at; without one, the entries of clusters.yaml as they stand."""
+    if not host:
+        entries = known_clusters.read()
+        rows = [
+            Cluster(c.name, False, NOT_ASKED, c.host, c.user, workspace=c.workspace, gpu_type=c.gpu_type)
+            for c in entries[:MAX_CLUSTERS]
+        ]
+        more = [f"clusters.yaml has {len(entries) - MAX_CLUSTERS} more entries"] if len(entries) > MAX_CLUSTERS else []
+        return rows, (*more, *(f"{c.file}: {c.name} has the {note}" for c in entries for note in c.notes))
+    row, notes = cluster_look.look(host)
+    return [row], notes
 
 
 def _workspaces(path: str) -> list[workspace.Workspace]:
@@ -89,7 +101,7 @@ def as_rows(found: Environment) -> dict[str, Any]:
         "launcher": dataclasses.asdict(found.launcher),
         "containers": dataclasses.asdict(found.containers),
         "credentials": [dataclasses.asdict(c) for c in found.credentials],
-        "clusters": [dataclasses.asdict(c) for c in found.clusters],
+        "clusters": [dataclasses.asdict(c) | {"accounts": list(c.accounts)} for c in found.clusters],
         "workspaces": [
             {
                 "path": str(w.path),

@@ -8,6 +8,7 @@ QuantgateError            what is wrong, where, and how to fix it
 ├── Refused               a gate or a policy says no
 │   └── ConsentNeeded     (gates.consent) a person's yes is missing; it carries what to ask
 ├── LauncherError         NEL could not do what it was asked
+│   └── NoAnswer          it gave no answer: what it did must be looked up
 ├── HarnessError          a harness could not be installed or has no wheel
 ├── EndpointError         the model's endpoint does not answer as it must
 ├── ClusterError          a cluster does not let us in, or its scheduler refuses
@@ -84,6 +85,10 @@ class Refused(QuantgateError):
 
 class LauncherError(QuantgateError):
     """NEL could not do what it was asked."""
+
+
+class NoAnswer(LauncherError):
+    """NEL gave no answer: what it did must be looked up."""
 
 
 class HarnessError(QuantgateError):

@@ -19,6 +19,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 
 from . import __version__, asking, children, redact, scratch
+from .cluster import leaving
 from .errors import QuantgateError
 from .gates import consent
 from .tools import TOOLS, ToolSpec, calling
@@ -109,6 +110,7 @@ async def _lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
         yield
     finally:
         children.end_all()
+        leaving.close_all()
         scratch.remove_all()
 
 
@@ -136,6 +138,7 @@ def _leave(signum: int, frame: object) -> None:
         signal.signal(other, signal.SIG_IGN)
     del signum
     children.end_all()
+    leaving.close_all()
     scratch.remove_all()
     os._exit(0)
 
@@ -153,6 +156,7 @@ def serve(*, allow_skip_gates: bool = False) -> None:
     server = build()
     server.run("stdio")
     children.end_all()
+    leaving.close_all()
     scratch.remove_all()
     sys.stdout.flush()
     # A call that still waits in a thread would hold the interpreter; its helpers have been ended.

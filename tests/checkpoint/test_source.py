@@ -38,8 +38,11 @@ def test_a_bare_name_that_exists_is_a_path(tmp_path: Path, monkeypatch: pytest.M
         ("a/b/c", "no such file or directory"),
         ("x" * 5000, "no such file or directory"),
         ("https://huggingface.co/org/name", "URL"),
-        ("cluster:/lustre/models/x", "remote checkpoints are not read by this version"),
+        ("cluster:/lustre/models/x", "lies on cluster and was not read yet"),
         ("user@login.cluster:/lustre/models/x", "lies on user@login.cluster"),
+        ("cluster:/lustre/../etc", "without `..`"),
+        ("-oProxyCommand=x:/lustre", "no such file or directory"),
+        ("-x:/lustre", "no checkpoint on a cluster"),
     ],
 )
 def test_what_is_no_model_is_refused_with_the_reason(given: str, says: str) -> None:

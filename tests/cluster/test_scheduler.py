@@ -50,20 +50,33 @@ def test_a_waiting_array_keeps_its_id() -> None:
 def test_a_directory_is_there_gone_or_not_to_be_seen() -> None:
     seen = scheduler.parse(
         _answer(
-            "@directory /a", "@chain 1,2,2,", "@has artifacts/results.yml", "@progress 7", "@changed 990",
-            "@directory /b", "@absent", "@directory /c", "@unseen", "@accounting", "@code 0", "@queue", "@code 0",
+            "@directory /r/a.0", "@has artifacts/results.yml", "@has run.sub", "@directory /r/b.1", "@absent", "@directory /r/c.2",
+            "@unseen", "@chains", "==> /r/a.0/.slurm_job_id.list <==", "1", "2", "2", " @end", "rm -rf /", "@changes",
+            "990.5 /r/a.0/logs/x.log", "991.1 /r/a.0/artifacts/y", "5 /r/a.0/artifacts/deep/y", "@contents",
+            "==> /r/a.0/artifacts/progress <==", "7", "", "==> /r/a.0/.accumulated_walltime <==", "60", "@said",
+            "/r/a.0/logs/slurm-2.log:ERROR: Maximum total walltime (1) exceeded", "@accounting", "@code 0", "@queue", "@code 0",
         )
     )  # fmt: skip
-    a, b, c = (seen.directories[p] for p in ("/a", "/b", "/c"))
-    assert (a.exists, a.chain, a.results, a.interrupted, a.progress, a.changed) == (
-        True,
-        ("1", "2"),
-        True,
-        False,
-        7,
-        990,
-    )
+    a, b, c = (seen.directories[p] for p in ("/r/a.0", "/r/b.1", "/r/c.2"))
+    assert (a.exists, a.chain, a.results, a.script, a.interrupted) == (True, ("1", "2"), True, True, False)
+    assert (a.progress, a.accumulated, a.changed) == (7, 60, 991)
+    assert a.said == (("2", "ERROR: Maximum total walltime (1) exceeded"),)
     assert (b.exists, c.exists) == (False, None)
+
+
+def test_where_the_output_goes_is_kept_and_an_old_squeue_that_cannot_tell_it_is_read_too() -> None:
+    new = S.join(
+        ["6", "PENDING", "Priority", "(null)", "a b", "N/A", "1", "n", "(null)", "/r/a.0/logs/slurm-%A.log", "me"]
+    )
+    old = S.join(["7", "RUNNING", "None", "(null)", "(null)", "5", "1", "n", "/r/run.sub", "me"])
+    queue = scheduler.parse(_answer("@accounting", "@code 0", "@queue", new, old, "@code 0")).queue or {}
+    assert (queue["6"].output, queue["6"].command, queue["6"].comment) == ("/r/a.0/logs/slurm-%A.log", "", "a b")
+    assert (queue["7"].output, queue["7"].command, queue["7"].started) == ("", "/r/run.sub", 5)
+
+
+def test_the_names_of_who_cancelled_are_kept() -> None:
+    seen = scheduler.parse(_answer("@accounting", "@code 0", "@users", "alex:1001", "odd", "@queue", "@code 0"))
+    assert seen.users == {"1001": "alex"}
 
 
 @pytest.mark.parametrize("text", ["", "Welcome to the cluster\n@clock 1 2 3\n@end", "@clock x y z\n@end"])

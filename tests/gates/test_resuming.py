@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.errors import EndpointError, Refused, StorageError
-from quantgate.gates import cancelling, consent, judging, ledger, plan, resuming, trust
+from quantgate.gates import cancelling, consent, judging, ledger, plan, relaunch, resuming, trust
 from quantgate.launcher import execdb, launch_lock, process_control
 
 from . import made_runs
@@ -107,7 +107,7 @@ def test_only_what_did_not_finish_is_taken_up_again_in_its_place_with_its_logs_k
             command = (path / TASKS[1] / "command.sh").read_bytes()
             done = resuming.resume(attempt.invocation_id, [])
             assert done.resumed == (TASKS[1],)
-            assert done.refused == (resuming.Refusal(TASKS[0], "it has succeeded; nothing is left to do"),)
+            assert done.refused == (relaunch.Refusal(TASKS[0], "it has succeeded; nothing is left to do"),)
             until(lambda: states(attempt) == ["succeeded", "succeeded"])
         finally:
             made_runs.end_everything(tmp_path)

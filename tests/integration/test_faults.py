@@ -22,7 +22,7 @@ from tests.integration.stand_in import MODEL_ID, StandIn
 from tests.requirements import require
 
 CANARY_SAMPLES = 2
-LONGEST_SECONDS = 180
+LONGEST_SECONDS = 240
 LIVE = {"pending", "running", "resuming"}
 
 pytestmark = pytest.mark.network
@@ -74,7 +74,7 @@ def _ended(server: Any, invocation: str) -> dict[str, Any]:
     return run
 
 
-def _until(look: Callable[[], Any], seconds: float = 90) -> Any:
+def _until(look: Callable[[], Any], seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline

@@ -225,7 +225,7 @@ def test_a_link_out_of_the_run_is_no_log_and_one_inside_is(task: TaskDir, tmp_pa
     (task.logs / "client-2.log").symlink_to("client-1.log")
     (task.logs / "client-3.log").symlink_to(secret)
     (task.logs / "client-4.log").symlink_to(task.logs / "nowhere" / ".." / ".." / ".." / ".." / "elsewhere.txt")
-    assert [f.path.name for f in log_files(task)] == ["client-1.log", "client-2.log"]
+    assert [f.path.name for f in log_files(task)] == ["client-2.log", "client-1.log"], "the newest job's first"
     assert foreign_links(task) == ["client-3.log", "client-4.log"]
 
 

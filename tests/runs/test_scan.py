@@ -154,14 +154,64 @@ def test_only_the_asked_roles_are_read(task: TaskDir) -> None:
     assert scan([task], roles=["server"]).verdict == "failed"
 
 
-def test_a_log_that_cannot_be_read_is_named(task: TaskDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_read_is_named_and_the_scan_is_not_clean(
+    task: TaskDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _write(task, "fine\n")
-    monkeypatch.setattr("quantgate.runs.scan.read_blocks", _refuse)
-    assert scan([task]).unreadable == ("ifbench.ifbench.0/client_stdout.log: Permission denied",)
+    monkeypatch.setattr("quantgate.runs.scanner.search.os.open", _refuse)
+    report = scan([task])
+    assert report.unreadable == ("ifbench.ifbench.0/client_stdout.log: Permission denied",)
+    assert report.verdict == "suspicious"
 
 
-def _refuse(path: Path, limit: int) -> list[object]:
+def _refuse(*_: object) -> int:
     raise PermissionError(13, "Permission denied")
+
+
+def test_a_scan_whose_time_is_up_names_what_it_did_not_read(task: TaskDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantgate.runs.scan.SECONDS", -1.0)
+    _write(task, "fine\n")
+    report = scan([task])
+    assert (report.verdict, report.unread) == ("suspicious", ("ifbench.ifbench.0/client_stdout.log",))
+
+
+def test_a_large_log_searched_in_parts_says_the_same_as_in_one(task: TaskDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = "".join(f"step {n} of the run, all is well\n" for n in range(3000))
+    trace = 'Traceback (most recent call last):\n  File "/a/b.py", line 1, in f\n    x\nKeyError: 1\n'
+    _write(task, (noise + "No space left on device\n" + trace + "\x00\xff\n".encode("latin-1").decode("latin-1")) * 8)
+    whole = scan([task])
+    monkeypatch.setattr("quantgate.runs.scanner.search.PART_BYTES", 50_000)
+    monkeypatch.setattr("quantgate.runs.scanner.search.os.cpu_count", lambda: 4)
+    assert scan([task]) == whole
+    assert {c.name: c.count for c in whole.classes} == {"disk_full": 8, "python_traceback": 8}
+    assert whole.classes[0].samples[2].line == 3 * 3001 + 2 * 5
+
+
+def test_holes_are_skipped_and_lines_keep_their_numbers(task: TaskDir) -> None:
+    path = task.logs / "client_stdout.log"
+    with path.open("wb") as file:
+        file.write(b"one\nNo space left on device\nthree")
+        file.seek(3 << 30)
+        file.write(b"\nDisk quota exceeded\n")
+    report = scan([task])
+    assert report.bytes_scanned == path.stat().st_size
+    assert [s.line for s in report.classes[0].samples] == [2, 4]
+
+
+def test_a_log_of_nothing_but_failures_is_counted_to_the_last(task: TaskDir) -> None:
+    _write(task, "".join(f"10:00:{n % 60:02d},{n % 1000} request {n} status_code=429\n" for n in range(50_000)))
+    assert [(c.name, c.count) for c in scan([task]).classes] == [("rate_limit", 50_000)]
+
+
+@pytest.mark.parametrize("number", ["401", "0.0000", "0.0001", "12345"])
+def test_lines_that_differ_in_a_number_only_are_judged_each_by_its_own(task: TaskDir, number: str) -> None:
+    from quantgate.runs.signatures import load_signatures
+
+    others = "judge_errors: 0\njudge_errors: 77777\nstatus_code=200\nstatus_code=4290\n"
+    line = f"judge_errors: {number}"
+    _write(task, others + line + "\n" + others)
+    expected = 2 + bool(load_signatures().judge(line)[0])
+    assert {c.name: c.count for c in scan([task]).classes} == {"judge_failure": expected}
 
 
 class TestPattern:

@@ -132,10 +132,9 @@ def test_a_workspace_s_patches_come_with_how_to_carry_them(tmp_path: Path) -> No
     assert "deployment.command" in patch.carry
 
 
-def test_the_environment_says_what_is_installed_and_that_clusters_are_not_contacted() -> None:
-    result = _call("check_environment", host="login.cluster")
+def test_the_environment_says_what_is_installed() -> None:
+    result = _call("check_environment")
     assert result.launcher.version == result.launcher.validated_version == "0.2.6"
-    assert [(c.host, c.reachable) for c in result.clusters] == [("login.cluster", False)]
     assert result.containers.usable or result.containers.reason
 
 

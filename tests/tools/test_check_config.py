@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quantgate import shipped
-from quantgate.errors import ConfigError
+from quantgate.errors import ConfigError, Refused
 from quantgate.tools.check_config import TOOL, check_config
 
 EXAMPLES = shipped.recipes_dir() / "examples"
@@ -43,7 +43,19 @@ def test_a_private_image_and_an_image_file_are_told_apart(tmp_path: Path) -> Non
 
 def test_a_preflight_that_is_not_possible_is_said() -> None:
     assert "nothing to preflight" in check_config(str(EXAMPLES / "ifbench_process.yaml"), preflight=True).warnings[0]
-    assert "no cluster preflight" in check_config(str(EXAMPLES / "nvfp4_slurm.yaml"), preflight=True).warnings[0]
+
+
+def test_a_preflight_of_a_host_that_nobody_named_is_refused_and_plain_checking_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text("Host other\n")
+    monkeypatch.setenv("QUANTGATE_SSH_CONFIG", str(config))
+    path = str(EXAMPLES / "nvfp4_slurm.yaml")
+    with pytest.raises(Refused, match="is neither in clusters") as refused:
+        check_config(path, preflight=True)
+    assert "Host login.cluster.example.org" in refused.value.fix
+    assert any("L01" in line and "preflight=true looks" in line for line in check_config(path).skipped)
 
 
 def test_a_finding_has_the_line_and_the_next_step_mends_the_first_error(tmp_path: Path) -> None:
@@ -86,5 +98,5 @@ def test_a_warm_check_takes_less_than_a_fifth_of_a_second() -> None:
 
 
 def test_the_tool_is_read_only() -> None:
-    assert (TOOL.name, TOOL.read_only, TOOL.open_world) == ("check_config", True, False)
+    assert (TOOL.name, TOOL.read_only, TOOL.open_world) == ("check_config", True, True)
     assert len(TOOL.function.__doc__ or "") < 700

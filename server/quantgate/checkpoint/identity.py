@@ -4,7 +4,8 @@ It covers the config files, every weight file's size and header, all small tenso
 calibrations differ), and evenly spaced blocks of the weights. It does not depend on where the checkpoint lies.
 
 A handle whose config files and headers were read from the hub is known by its commit and the hub's list of files instead:
-a commit names every byte, and a header alone must not pass for the weights.
+a commit names every byte, and a header alone must not pass for the weights. A checkpoint on a cluster is known by its config
+files and headers and by the size and time of every file there: a copy of it elsewhere has another identity.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import CheckpointError
-from .config_json import open_regular
+from .config_json import open_regular, read_bytes
 from .headers.gguf import read_gguf
 from .headers.gguf_parts import part_names
-from .headers.safetensors import ShardHeader, read_header
+from .headers.safetensors import MAX_HEADER_BYTES, ShardHeader, read_header
 from .source import ModelSource, resolve_model
 
 VERSION = b"quantgate-checkpoint-1"
@@ -84,16 +85,19 @@ def identity(path: Path | str) -> str:
 def identify(path: Path | str) -> Identity:
     """The identity of a checkpoint directory, a GGUF file or a handle, with its parts.
 
-    The hub is not asked: a handle must be in the local hub cache, or have been read from the hub before. A file that did
+    Neither the hub nor a cluster is asked: a handle must be in the local hub cache, or have been read from the hub before, and
+    so must `host:/path`. A file that did
     not change since this process read it is not read again.
 
     Args:
-        path: The directory, the file, or the handle.
+        path: The directory, the file, the handle, or `host:/path`.
 
     Raises:
         CheckpointError: It does not exist, or a file in it is broken.
     """
     source = resolve_model(str(path))
+    if source.remote:
+        return _on_cluster(source)
     if source.listing is not None:
         return _on_hub(source)
     if source.gguf is not None:
@@ -151,6 +155,24 @@ def _on_hub(source: ModelSource) -> Identity:
     return Identity(
         total.hexdigest(), {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     )
+
+
+def _on_cluster(source: ModelSource) -> Identity:
+    """Of the copy of its config files and headers; the name of the copy's directory stands for all names, sizes and times."""
+    total, layout = hashlib.sha256(VERSION + b"-cluster"), hashlib.sha256()
+    parts: dict[str, str] = {}
+    for name in sorted(source.listing or {}):
+        header = source.path / f"{name}.header"
+        if header.exists():
+            layout.update(
+                f"{name}\0{(source.listing or {})[name]}\0".encode() + read_bytes(header, MAX_HEADER_BYTES + 8)
+            )
+        elif (source.path / name).exists():
+            parts[name] = _config_file(source.path / name).hex()
+    parts |= {LAYOUT: layout.hexdigest(), WEIGHTS: hashlib.sha256(source.path.name.encode()).hexdigest()}
+    for name, digest in sorted(parts.items()):
+        total.update(f"{len(name)} {name}={digest};".encode())
+    return Identity(total.hexdigest(), parts)
 
 
 def _files(directory: Path, more: frozenset[str] = frozenset()) -> list[str]:

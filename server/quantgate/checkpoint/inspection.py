@@ -51,13 +51,20 @@ def inspect_model(model: str, *, reach_hub: bool = False) -> Inspection:
 
     Args:
         model: What the user named.
-        reach_hub: Ask the hub for a handle that is not in the local hub cache.
+        reach_hub: Ask the hub for a handle that is not in the local hub cache, and the cluster for `host:/path`, which the
+            caller has found to be allowed.
 
     Raises:
         CheckpointError: It is not there, or one of its files is broken.
-        StorageError: What the hub gave cannot be kept.
+        ClusterError: The cluster does not let us in; Unreachable when it does not answer and nothing was read before.
+        StorageError: What the hub or the cluster gave cannot be kept.
     """
     source = resolve_model(model, reach_hub=reach_hub)
+    with source.told():
+        return _inspected(source)
+
+
+def _inspected(source: ModelSource) -> Inspection:
     notes = (source.note,) if source.note else ()
     if source.megatron:
         found = megatron.read(source.path)

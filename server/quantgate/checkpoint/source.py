@@ -1,4 +1,6 @@
-"""Where a model is: a directory, a GGUF file, or a handle of the hub.
+"""Where a model is: a directory, a GGUF file, a directory on a cluster, or a handle of the hub.
+
+`host:/absolute/path` is a directory on a cluster: what was read of it before is kept, and it is asked when that is allowed.
 
 A handle is looked for in the local hub cache, then among the copies that were read from the hub before, then, when that is
 allowed, on the hub. There is no `org/name@revision`: no serving command takes it; a handle means the main branch.
@@ -8,9 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from ..errors import CheckpointError
@@ -18,7 +21,6 @@ from .hub.settings import hub_cache
 from .megatron import layout as megatron_layout
 
 _HANDLE = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*\Z", re.ASCII)
-_REMOTE = re.compile(r"(?P<host>[\w.@\-]+):(?P<path>/(?!/).*)\Z", re.ASCII | re.DOTALL)
 _GGUF_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf\Z", re.ASCII | re.IGNORECASE)
 MAX_NAMED = 10
 """Most names that an error lists."""
@@ -36,9 +38,12 @@ class ModelSource:
         gguf: The GGUF file (the first part of a split one), or None.
         megatron: `path` is a Megatron iteration (`iter_*`): it has no config.json of its own.
         revision: The commit of a handle's files, or empty.
-        listing: Name and size in bytes of the files on the hub, when only config files and headers are in `path`
-            (`hub_copy` describes them); None when `path` holds the model itself.
-        note: Where a handle's files come from, and what that leaves open; a sentence without the final stop, or empty.
+        listing: Name and size in bytes of the files on the hub or the cluster, when only config files and headers are in
+            `path` (`hub.copy` and `remote.copy` describe them); None when `path` holds the model itself.
+        note: Where a handle's or a cluster's files come from, and what that leaves open; a sentence without the final stop,
+            or empty.
+        remote: `host:/path` of a model on a cluster, or empty; `path` then is the copy of its config files and headers.
+        remote_root: Its directory there with every link resolved.
     """
 
     kind: Literal["checkpoint", "hf_handle"]
@@ -50,6 +55,29 @@ class ModelSource:
     revision: str = ""
     listing: Mapping[str, int] | None = None
     note: str = ""
+    remote: str = ""
+    remote_root: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for people: a path, or `host:/path`."""
+        return self.remote or str(self.gguf or self.path)
+
+    @property
+    def name(self) -> str:
+        """The last part of where it lies."""
+        return PurePosixPath(self.remote).name if self.remote else self.path.name
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Errors inside the block name the cluster's path instead of that of the copy here."""
+        try:
+            yield
+        except CheckpointError as error:
+            if not self.remote:
+                raise
+            what, where, fix = (_told(text, self) for text in (error.what, error.where, error.fix))
+            raise CheckpointError(what, where=where, fix=fix) from None
 
     def has(self, name: str) -> bool:
         """Whether the model has a file of this name at its top, here or on the hub."""
@@ -60,6 +88,8 @@ class ModelSource:
         """The name that may claim a precision: the handle, the GGUF file's, or the directory's."""
         if self.handle:
             return self.handle.partition("/")[2]
+        if self.remote:
+            return PurePosixPath(self.remote_root).name
         return self.gguf.name if self.gguf else self.path.resolve().name
 
 
@@ -70,12 +100,15 @@ def resolve_model(model: str, *, reach_hub: bool = False) -> ModelSource:
 
     Args:
         model: What the user named.
-        reach_hub: Ask the hub for a handle that is not in the local hub cache; at most about a minute.
+        reach_hub: Ask the hub for a handle that is not in the local hub cache, and the cluster for `host:/path`; at most
+            about a minute. The caller has made sure that the host may be contacted (`cluster.hosts`).
 
     Raises:
-        CheckpointError: It does not exist, lies on another host, is a parent of Megatron iterations, holds several GGUF
-            models, or is a handle that is not on this machine (and that the hub does not give, if it was asked).
-        StorageError: What the hub gave cannot be kept.
+        CheckpointError: It does not exist, is a parent of Megatron iterations, holds several GGUF models, is a handle that
+            is not on this machine (and that the hub does not give, if it was asked), or one on a cluster that was not read.
+        Unreachable: The cluster does not answer, and nothing was read of it before.
+        ClusterError: It does not let us in.
+        StorageError: What the hub or the cluster gave cannot be kept.
     """
     given = model.strip()
     if not given or "\0" in given:
@@ -85,13 +118,10 @@ def resolve_model(model: str, *, reach_hub: bool = False) -> ModelSource:
     path = _expanded(given)
     if _exists(path):
         return _on_disk(given, path)
-    remote = _REMOTE.match(given)
-    if remote:
-        raise CheckpointError(
-            f"{remote['path']} lies on {remote['host']}: remote checkpoints are not read by this version",
-            where=given,
-            fix="mount or copy the checkpoint's config.json and safetensors here and give that path",
-        )
+    if ":/" in given and "://" not in given:
+        found = _on_cluster(given, reach_hub)
+        if found is not None:
+            return found
     if "://" in given:
         raise CheckpointError("A URL is not a model", where=given, fix="give the hub handle `org/name` or a local path")
     if _HANDLE.match(given) and not given.startswith((".", "~")):
@@ -133,6 +163,36 @@ def _on_disk(given: str, path: Path) -> ModelSource:
         where=str(path),
         fix=f"give the checkpoint's directory, {path.parent}",
     )
+
+
+def _on_cluster(given: str, reach: bool) -> ModelSource | None:
+    """A directory on a cluster by its copy; None when the text is no such address."""
+    from .remote import copy as remote_copy
+    from .remote.address import address_of
+
+    address = address_of(given)
+    if address is None:
+        return None
+    if reach:
+        from .remote.fetch import fetch
+
+        copy, note = fetch(address)
+    else:
+        before = remote_copy.find(address.host, address.path)
+        if before is None:
+            raise CheckpointError(
+                f"{address.path} lies on {address.host} and was not read yet",
+                where=given,
+                fix=f"call read_model_config(model={given!r}): it reads the config files and headers there and keeps them",
+            )
+        copy, note = before, remote_copy.describe(before)
+    return ModelSource(
+        "checkpoint", given, copy.path, listing=copy.listing, note=note, remote=str(address), remote_root=copy.root
+    )
+
+
+def _told(text: str, source: ModelSource) -> str:
+    return text.replace(str(source.path), source.remote).replace(".safetensors.header", ".safetensors")
 
 
 def _directory(given: str, path: Path, names: list[str], handle: str = "") -> ModelSource:

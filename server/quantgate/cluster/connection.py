@@ -1,32 +1,31 @@
 """One pooled SSH connection for each host: kept alive, bounded in time, opened again after a drop.
 
 A command that only looks is tried once more over a new connection when the old one broke; a command that changes something is
-not, and the error says that it may have run.
+not, and the error says that it may have run. A command that takes too long ends alone: the connection is given up only when the
+host does not answer over it any more, so that one slow command breaks no other.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import paramiko
+from ..errors import ClusterError, QuantgateError, Unreachable
+from . import leaving, sessions
 
-from ..errors import ClusterError, Unreachable
-from . import exchange, host_keys, ssh_settings, words
-from .ssh_settings import HostSettings
+if TYPE_CHECKING:
+    import paramiko
 
-CONNECT_SECONDS = 10.0
-AUTH_SECONDS = 20.0
-KEEP_ALIVE_SECONDS = 15
+    from .exchange import Done
+    from .link import Link
+
 COMMAND_SECONDS = 30.0
-ATTEMPTS = 3
-BACKOFF_SECONDS = (0.3, 1.0)
-CHANNELS = 8
-"""At once on one connection: sshd's MaxSessions is 10 by default."""
+PLACE_SECONDS = 60.0
+"""How long a file transfer waits for a place on the connection."""
 MAX_OUTPUT = 8 << 20
 
 
@@ -35,10 +34,11 @@ class Connection:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self._client: paramiko.SSHClient | None = None
-        self._through: list[paramiko.SSHClient] = []
+        self._link: Link | None = None
         self._opening = threading.Lock()
-        self._channels = threading.BoundedSemaphore(CHANNELS)
+        self._sessions = sessions.Sessions()
+        self._failed: tuple[float, QuantgateError] | None = None
+        self._left = False
 
     def run(
         self,
@@ -48,11 +48,11 @@ class Connection:
         seconds: float = COMMAND_SECONDS,
         max_output: int = MAX_OUTPUT,
         changes: bool = False,
-    ) -> exchange.Done:
+    ) -> Done:
         """Run a program on the host.
 
         Args:
-            argv: Program and arguments; they are quoted here. Values from outside go through `words.operand` before.
+            argv: Program and arguments; they are quoted below. Values from outside go through `words.operand` before.
             stdin: What it reads.
             seconds: For the whole command, after the connection stands.
             max_output: Most bytes of its output; it is ended when it writes more.
@@ -60,198 +60,194 @@ class Connection:
 
         Raises:
             Unreachable: The host does not answer, or the link broke. With `changes`, the command may have run.
-            ClusterError: The host's key or ours is refused.
+            ClusterError: The host's key or ours is refused, or it runs no commands for us.
         """
-        with self._slot(seconds):
+        from .link import LinkBroken
+
+        asked = time.monotonic()
+        with self._place(seconds + COMMAND_SECONDS):
             for attempt in (0, 1):
-                client = self._connected()
+                link, channel = self._session(seconds, asked)
+                asked = time.monotonic()
                 try:
-                    return exchange.run(client, words.line(argv), stdin, seconds, max_output)
-                except (paramiko.SSHException, OSError, EOFError) as error:
-                    self._drop(client)
-                    if changes or attempt or isinstance(error, TimeoutError):
-                        raise self._broken(error, argv[0], seconds, changes=changes) from None
+                    done = link.run(channel, argv, stdin, seconds, max_output)
+                except TimeoutError:
+                    raise self._late(link, argv[0], seconds, changes=changes) from None
+                except LinkBroken as error:
+                    self._drop(link)
+                    if changes or attempt:
+                        raise self._broken(str(error), argv[0], changes=changes) from None
+                    continue
+                if not done.began and not done.truncated:
+                    raise self._closed_to_us(done)
+                return done
         raise AssertionError("unreachable code")
 
     @contextlib.contextmanager
-    def sftp(self) -> Iterator[paramiko.SFTPClient]:
+    def sftp(self, place_seconds: float = PLACE_SECONDS) -> Iterator[paramiko.SFTPClient]:
         """A file transfer channel, closed at the end.
+
+        Args:
+            place_seconds: How long to wait while other commands use the connection.
 
         Raises:
             Unreachable: As for `run`.
-            ClusterError: As for `run`, or the host offers no SFTP.
+            ClusterError: As for `run`, or the host offers no SFTP, or an operation failed there for a reason of its own.
+            FileNotFoundError, PermissionError: Of a remote file, as the block left them.
         """
-        with self._slot(COMMAND_SECONDS):
-            client = self._connected()
+        from .link import LinkBroken, broke
+
+        asked = time.monotonic()
+        with self._place(place_seconds):
+            link, channel = self._session(place_seconds, asked)
             try:
-                transport = client.get_transport()
-                if transport is None:
-                    raise EOFError("no transport")
-                channel = transport.open_session(timeout=exchange.CHANNEL_SECONDS)
-                channel.settimeout(COMMAND_SECONDS)
-                channel.invoke_subsystem("sftp")
-                transfer = paramiko.SFTPClient(channel)
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                self._drop(client)
-                raise self._broken(error, "sftp", exchange.CHANNEL_SECONDS, changes=False) from None
+                transfer = link.sftp(channel, COMMAND_SECONDS)
+            except TimeoutError:
+                raise self._late(link, "sftp", COMMAND_SECONDS, changes=False) from None
+            except LinkBroken as error:
+                if not link.alive():
+                    self._drop(link)
+                    raise self._broken(str(error), "sftp", changes=False) from None
+                raise ClusterError(
+                    f"{self.host} offers no file transfer: {error}",
+                    fix="its sshd needs `Subsystem sftp`, and the login shell must print nothing; `sftp HOST` shows it",
+                ) from None
             try:
                 yield transfer
-            except (paramiko.SSHException, EOFError, TimeoutError, ConnectionError) as error:
-                self._drop(client)
-                raise self._broken(error, "sftp", COMMAND_SECONDS, changes=False) from None
+            except QuantgateError:
+                raise
+            except Exception as error:
+                if broke(error):
+                    raise self._after_transfer(link, error) from None
+                if isinstance(error, OSError) and error.errno is None:
+                    raise ClusterError(
+                        f"{self.host} could not do a file operation: {str(error)[:200] or 'no reason given'}",
+                        fix="look at the file there",
+                    ) from None
+                raise
             finally:
                 transfer.close()
 
     def close(self) -> None:
         """Close it; the next use opens it again."""
-        client, self._client = self._client, None
-        for one in [client, *self._through]:
-            if one is not None:
-                with contextlib.suppress(Exception):
-                    one.close()
-        self._through = []
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    def leave(self) -> None:
+        """Close it for good: nothing opens it again."""
+        self._left = True
+        self.close()
 
     @contextlib.contextmanager
-    def _slot(self, seconds: float) -> Iterator[None]:
-        if not self._channels.acquire(timeout=seconds + CONNECT_SECONDS):
-            raise Unreachable(f"{self.host} is busy: {CHANNELS} commands are still running there", fix="try again")
-        try:
-            yield
-        finally:
-            self._channels.release()
-
-    def _drop(self, client: paramiko.SSHClient) -> None:
-        with self._opening:
-            if self._client is client:
-                self.close()
-
-    def _connected(self) -> paramiko.SSHClient:
-        with self._opening:
-            transport = self._client.get_transport() if self._client else None
-            if self._client is not None and transport is not None and transport.is_active():
-                return self._client
-            self.close()
-            settings = ssh_settings.resolve(self.host)
-            self._client = self._open(settings)
-            return self._client
-
-    def _open(self, settings: HostSettings) -> paramiko.SSHClient:
-        problem: Exception = EOFError()
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS)) - 1])
+    def _place(self, seconds: float) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
             try:
-                return self._open_once(settings)
-            except host_keys.UnknownHostKey as error:
-                raise host_keys.unknown(settings, error) from None
-            except paramiko.BadHostKeyException as error:
-                raise host_keys.changed(settings, error) from None
-            except paramiko.PasswordRequiredException:
-                raise ClusterError(
-                    f"The key for {settings.alias} has a passphrase, and no agent holds it",
-                    where=", ".join(str(k) for k in settings.identity_files),
-                    fix="a person runs: ssh-add, with the agent's SSH_AUTH_SOCK in the server's environment",
-                ) from None
-            except paramiko.AuthenticationException:
-                tried = ", ".join(k.name for k in settings.identity_files) or "the agent only"
-                raise ClusterError(
-                    f"{settings.alias} does not accept a key of ours for the user {settings.user!r}",
-                    where=f"{settings.hostname}:{settings.port}; tried {tried}",
-                    fix=f"a person makes `ssh {settings.alias} true` work without a password; do not try again before",
-                ) from None
-            except TimeoutError as error:
-                # A host that is silent for so long stays silent: another attempt would only cost the caller its patience.
-                raise self._down(settings, error) from None
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                problem = error
-        raise self._down(settings, problem)
+                stack.enter_context(self._sessions.one(seconds))
+            except sessions.Busy:
+                raise self._busy() from None
+            yield
 
-    def _open_once(self, settings: HostSettings) -> paramiko.SSHClient:
-        return self._greet(settings, self._carrier(settings))
+    def _session(self, seconds: float, asked: float) -> tuple[Link, paramiko.Channel]:
+        """A session over a connection that stands; a connection that died unnoticed is opened again once."""
+        from .link import LinkBroken, NoSession
 
-    def _greet(
-        self, settings: HostSettings, carrier: socket.socket | paramiko.Channel | paramiko.ProxyCommand
-    ) -> paramiko.SSHClient:
-        """Check the host's key and log in, over a carrier that stands."""
-        client = paramiko.SSHClient()
-        for file in settings.known_hosts:
-            # The plural of the first: this one is never written back.
-            client.load_system_host_keys(str(file))
-        client.set_missing_host_key_policy(host_keys.RefuseUnknown())
-        try:
-            client.connect(
-                settings.key_name or settings.hostname,
-                port=22 if settings.key_name else settings.port,
-                username=settings.user,
-                # paramiko takes a list too; its stubs do not say so.
-                key_filename=[str(k) for k in settings.identity_files],  # type: ignore[arg-type]
-                allow_agent=not settings.identities_only or not settings.identity_files,
-                look_for_keys=False,
-                sock=carrier,
-                timeout=CONNECT_SECONDS,
-                banner_timeout=CONNECT_SECONDS,
-                auth_timeout=AUTH_SECONDS,
-                channel_timeout=exchange.CHANNEL_SECONDS,
-            )
-        except BaseException:
-            client.close()
-            carrier.close()
-            raise
-        transport = client.get_transport()
-        if transport is not None:
-            transport.set_keepalive(KEEP_ALIVE_SECONDS)
-        return client
+        since, opened_again = time.monotonic(), False
+        while True:
+            link = self._connected(asked)
+            try:
+                return link, link.session()
+            except NoSession as error:
+                try:
+                    again = self._sessions.refused(since, seconds)
+                except sessions.Busy:
+                    raise self._busy() from None
+                if not again:
+                    raise ClusterError(
+                        f"{self.host} lets us in and gives no session: {error}",
+                        fix="its administrators have set MaxSessions to 0, or closed your account for commands",
+                    ) from None
+            except (LinkBroken, TimeoutError) as error:
+                self._drop(link)
+                if opened_again:
+                    why = str(error) or "it does not answer"
+                    raise self._broken(why, "", changes=False) from None
+                opened_again, asked = True, time.monotonic()
 
-    def _carrier(self, settings: HostSettings) -> socket.socket | paramiko.Channel | paramiko.ProxyCommand:
-        if settings.proxy_jump:
-            return self._jump(settings)
-        if settings.proxy_command:
-            command = settings.proxy_command
-            for mark, value in (("%h", settings.hostname), ("%p", str(settings.port)), ("%r", settings.user)):
-                command = command.replace(mark, words.operand(value, "host"))
-            return paramiko.ProxyCommand(command)
-        return socket.create_connection((settings.hostname, settings.port), timeout=CONNECT_SECONDS)
+    def _connected(self, asked: float) -> Link:
+        """The open connection.
 
-    def _jump(self, settings: HostSettings) -> paramiko.Channel:
-        """A channel through the hosts of ProxyJump, each reached through the one before."""
-        stations = [ssh_settings.resolve_jump(host) for host in settings.proxy_jump]
-        carrier = self._carrier(stations[0])
-        for station, after in zip(stations, [*stations[1:], settings], strict=True):
-            client = self._greet(station, carrier)
-            self._through.append(client)
-            transport = client.get_transport()
-            if transport is None:
-                raise EOFError("the host on the way closed the link")
-            carrier = transport.open_channel(
-                "direct-tcpip", (after.hostname, after.port), ("127.0.0.1", 0), timeout=exchange.CHANNEL_SECONDS
-            )
-        assert isinstance(carrier, paramiko.Channel)
-        return carrier
+        Args:
+            asked: Since when the caller wants it, on the monotonic clock.
+        """
+        with self._opening:
+            if self._link is not None and self._link.active:
+                return self._link
+            if self._failed is not None and self._failed[0] >= asked:
+                # Somebody tried while this caller waited: the answer is the same, and its time has been spent.
+                raise self._failed[1]
+            self.close()
+            from .opening import open_link
 
-    def _down(self, settings: HostSettings, error: Exception) -> Unreachable:
+            try:
+                link = open_link(self.host)
+            except QuantgateError as error:
+                self._failed = (time.monotonic(), error)
+                raise
+            if self._left:
+                link.close()
+                raise Unreachable(f"The connection to {self.host} was closed", fix="the server is ending")
+            self._sessions.forget()
+            self._failed = None
+            self._link = link
+            return link
+
+    def _drop(self, link: Link) -> None:
+        with self._opening:
+            if self._link is link:
+                self._link = None
+        link.close()
+
+    def _late(self, link: Link, program: str, seconds: float, *, changes: bool) -> Unreachable:
+        """A command took too long: is it the command, or the host?"""
+        if not link.alive():
+            self._drop(link)
+            return self._broken(f"no answer within {seconds:.0f} s", program, changes=changes)
+        note = "; it may still run there, look before you try again" if changes else ""
         return Unreachable(
-            f"{settings.alias} cannot be reached: {_reason(error, CONNECT_SECONDS)}",
-            where=f"{settings.hostname}:{settings.port}",
-            fix="nothing is known of the runs there until it answers again; check the network, then call this again",
+            f"{program} on {self.host} gave no answer within {seconds:.0f} s, although the host itself answers{note}",
+            fix="its file system or its scheduler may hang; call this again later",
         )
 
-    def _broken(self, error: Exception, program: str, seconds: float, *, changes: bool) -> Unreachable:
+    def _after_transfer(self, link: Link, error: Exception) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return self._late(link, "sftp", COMMAND_SECONDS, changes=False)
+        self._drop(link)
+        return self._broken(str(error), "sftp", changes=False)
+
+    def _broken(self, why: str, program: str, *, changes: bool) -> Unreachable:
         note = "; it may have run, look before you try again" if changes else ""
+        during = f" while {program} ran there" if program else ""
         return Unreachable(
-            f"The link to {self.host} broke while {program} ran there: {_reason(error, seconds)}{note}",
+            f"The link to {self.host} broke{during}: {why.strip()[:200] or 'the connection was closed'}{note}",
             fix="nothing is known until it answers again; call this again",
         )
 
+    def _busy(self) -> Unreachable:
+        return Unreachable(
+            f"{self.host} is busy: {self._sessions.most} commands of ours are still running there", fix="try again"
+        )
 
-def _reason(error: Exception, seconds: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:.0f} s"
-    text = str(getattr(error, "strerror", "") or error).strip()
-    return text[:200] or type(error).__name__
+    def _closed_to_us(self, done: Done) -> ClusterError:
+        said = " ".join((done.noise + " " + done.err).split())[:200] or f"exit code {done.code}"
+        return ClusterError(
+            f"{self.host} lets us in and runs no commands: {said}", fix="a person tries `ssh HOST true`, and asks there"
+        )
 
 
 _pool: dict[str, Connection] = {}
-_pool_lock = threading.Lock()
+_pool_lock = threading.RLock()
+"""Re-entrant: the signal that ends the server may find the main thread in here."""
 
 
 def connection(host: str) -> Connection:
@@ -270,7 +266,8 @@ def close_all() -> None:
         found = list(_pool.values())
         _pool.clear()
     for one in found:
-        one.close()
+        one.leave()
 
 
+leaving.register(close_all)
 atexit.register(close_all)

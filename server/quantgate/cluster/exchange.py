@@ -1,15 +1,24 @@
-"""One remote command over a connection that stands: what it reads and writes, bounded in bytes and time."""
+"""One remote command in a session: what it reads and writes, bounded in bytes and time.
+
+What the login shell prints by itself before the command begins (a banner in a start-up file) is kept apart from its output.
+"""
 
 from __future__ import annotations
 
+import secrets
 import select
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import paramiko
 
-CHANNEL_SECONDS = 10.0
+from . import words
+
+MAX_NOISE = 64 << 10
 _BLOCK = 1 << 16
+_BEGIN = 'printf %s "$0"; exec "$@"'
+"""Says that the command begins now, and becomes it."""
 
 
 @dataclass(frozen=True)
@@ -21,62 +30,98 @@ class Done:
         out: Standard output, undecodable bytes replaced.
         err: Standard error.
         truncated: There was more output than was asked for.
+        noise: What the login shell printed before it. rsync, and so NEL, fails where there is any.
+        began: The login shell ran it at all.
     """
 
     code: int
     out: str
     err: str
     truncated: bool = False
+    noise: str = ""
+    began: bool = True
 
 
-def run(client: paramiko.SSHClient, line: str, stdin: bytes, seconds: float, max_output: int) -> Done:
-    """Run a command line to its end.
+def run(channel: paramiko.Channel, argv: Sequence[str], stdin: bytes, seconds: float, max_output: int) -> Done:
+    """Run a command to its end, and close the session.
 
     Raises:
         TimeoutError: It did not end in time.
         paramiko.SSHException, OSError, EOFError: The link broke.
     """
-    transport = client.get_transport()
-    if transport is None:
-        raise EOFError("the link is closed")
-    channel = transport.open_session(timeout=CHANNEL_SECONDS)
     deadline = time.monotonic() + seconds
+    begin = secrets.token_hex(8)
     try:
         channel.settimeout(seconds)
-        channel.exec_command(line)
+        channel.exec_command(words.line(["sh", "-c", _BEGIN, begin, *argv]))
         if stdin:
             channel.sendall(stdin)
         channel.shutdown_write()
-        out, err, truncated = _read(channel, deadline, max_output)
-        if truncated:
-            return Done(-1, out, err, truncated=True)
+        seen = _Streams(begin.encode(), max_output)
+        seen.read(channel, deadline)
+        if seen.full:
+            return seen.done(-1, truncated=True)
         if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
             raise TimeoutError
-        if not transport.is_active() and channel.exit_status == -1 and not channel.eof_received:
-            raise EOFError("the link was closed")
-        return Done(channel.exit_status, out, err)
+        return seen.done(channel.exit_status)
     finally:
         channel.close()
 
 
-def _read(channel: paramiko.Channel, deadline: float, most: int) -> tuple[str, str, bool]:
-    """Both outputs until the command has ended, and whether there was more than `most` bytes."""
-    out, err = bytearray(), bytearray()
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        select.select([channel], [], [], min(left, 1.0))
-        while channel.recv_ready() and len(out) <= most:
-            out += channel.recv(_BLOCK)
-        while channel.recv_stderr_ready() and len(err) <= most:
-            err += channel.recv_stderr(_BLOCK)
-        if len(out) > most or len(err) > most:
-            return _text(out[:most]), _text(err[:most]), True
-        if channel.eof_received and not channel.recv_ready() and not channel.recv_stderr_ready():
-            return _text(out), _text(err), False
-        if channel.closed and not channel.recv_ready():
-            raise EOFError("the link was closed")
+class _Streams:
+    """Both outputs of a command."""
+
+    def __init__(self, begin: bytes, most: int) -> None:
+        self._out, self._err = bytearray(), bytearray()
+        self._begin = begin
+        self.begun = False
+        self._most = most
+        self._noise = bytearray()
+
+    @property
+    def full(self) -> bool:
+        """Whether there was more than was asked for."""
+        return len(self._out) > self._most + (0 if self.begun else MAX_NOISE) or len(self._err) > self._most
+
+    def done(self, code: int, *, truncated: bool = False) -> Done:
+        """What was seen of a command that ended so."""
+        out = self._out if self.begun else bytearray()
+        noise = self._noise if self.begun else self._out
+        return Done(
+            code,
+            _text(out[: self._most]),
+            _text(self._err[: self._most]),
+            truncated,
+            _text(noise[:MAX_NOISE]),
+            self.begun,
+        )
+
+    def read(self, channel: paramiko.Channel, deadline: float) -> None:
+        """Read until the command has ended, or until there is too much."""
+        ready = select.poll()
+        ready.register(channel, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            ready.poll(min(left, 1.0) * 1000)
+            while channel.recv_ready() and not self.full:
+                self._add(channel.recv(_BLOCK))
+            while channel.recv_stderr_ready() and not self.full:
+                self._err += channel.recv_stderr(_BLOCK)
+            if self.full:
+                return
+            if channel.eof_received and not channel.recv_ready() and not channel.recv_stderr_ready():
+                return
+            if channel.closed and not channel.recv_ready():
+                raise EOFError("the connection was closed")
+
+    def _add(self, block: bytes) -> None:
+        self._out += block
+        if not self.begun and (at := self._out.find(self._begin)) >= 0:
+            self._noise = self._out[:at]
+            del self._out[: at + len(self._begin)]
+            self.begun = True
 
 
 def _text(data: bytes | bytearray) -> str:

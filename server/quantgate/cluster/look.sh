@@ -1,5 +1,7 @@
 # Tells in one answer what a cluster knows of some runs: their directories, the queue and the accounting.
-# Sent to `sh -s -- IDS DIRECTORY…` by scheduler.py, which reads what it prints. IDS are job ids with commas between, "-" for none.
+# Sent to `sh -s -- IDS PLACE…` by scheduler.py, which reads what it prints. IDS are job ids with commas between, "-" for none.
+# A PLACE is a task's directory; one that ends with "/" is an invocation's, and its tasks are meant. Programs are started once
+# for all of them, not once for each. A line that begins with "@" is ours: of files and of Slurm none is let through.
 LC_ALL=C
 export LC_ALL
 SLURM_TIME_FORMAT=%s
@@ -8,57 +10,159 @@ ids=$1
 shift
 [ "$ids" = - ] && ids=
 sep=$(printf '\037')
+limit=20
 
 bounded() {
     if command -v timeout >/dev/null 2>&1; then timeout -k 2 "$limit" "$@"; else "$@"; fi
 }
 
+# Wide columns: what is longer is cut. The output file's name holds the task's directory, for every job of a chain.
+columns=
+for column in JobArrayID:60 State:40 Reason:120 Dependency:600 Comment:600 StartTime:40 SubmitTime:40 Name:300 Command:1200 \
+    StdOut:1200 UserName:80; do
+    columns="$columns$column$sep,"
+done
+queue() {
+    rows=$(bounded squeue "$@" -h -O "${columns%,}" 2>&1)
+    code=$?
+    case $rows in
+    *nvalid*format*)
+        rows=$(bounded squeue "$@" -h -o "%i$sep%T$sep%r$sep%E$sep%k$sep%S$sep%V$sep%j$sep%o$sep%u" 2>&1)
+        code=$?
+        ;;
+    esac
+    printf '%s\n' "$rows" | sed "s/^@/ /; s/  *$sep/$sep/g"
+    printf '@code %s\n' "$code"
+}
+
 printf '@clock %s %s %s\n' "$(date +%s)" "$(id -u)" "$(id -un)"
+held=$(mktemp 2>/dev/null) || held=
+if [ -n "$held" ]; then
+    trap 'rm -f "$held"' EXIT
+    queue -u "$(id -un)" >"$held" &
+fi
+
+# The tasks of the invocations that are meant.
+left=$#
+while [ "$left" -gt 0 ]; do
+    place=$1
+    shift
+    left=$((left - 1))
+    case $place in
+    */)
+        place=${place%/}
+        found=
+        for directory in "$place"/*.[0-9]*; do
+            [ -d "$directory" ] || continue
+            case ${directory##*/} in *[!A-Za-z0-9._+=@,:-]*) continue ;; esac
+            set -- "$@" "$directory"
+            found=1
+        done
+        [ -n "$found" ] || set -- "$@" "$place"
+        ;;
+    *) set -- "$@" "$place" ;;
+    esac
+done
+
+of_others=
 for directory in "$@"; do
+    shift
     printf '@directory %s\n' "$directory"
     if [ ! -d "$directory" ]; then
         # A parent that can be listed proves the absence; one that cannot be reached proves nothing.
         if [ -e "$directory" ]; then echo '@other'; elif ls "${directory%/*/*}" >/dev/null 2>&1; then echo '@absent'; else echo '@unseen'; fi
         continue
     fi
-    if [ -f "$directory/.slurm_job_id.list" ]; then
-        found=$(tail -n 100 "$directory/.slurm_job_id.list" | tr -c '0-9\n' '\n' | grep . | tr '\n' ',')
-        printf '@chain %s\n' "$found"
-        ids="$ids,$found"
+    if [ ! -x "$directory" ] || [ ! -r "$directory" ]; then
+        echo '@unseen'
+        continue
     fi
-    for name in artifacts/results.yml artifacts/.nemo_evaluator_interrupted artifacts/.nemo_evaluator_server_error; do
+    [ -O "$directory" ] || of_others=1
+    for name in artifacts/results.yml artifacts/.nemo_evaluator_interrupted artifacts/.nemo_evaluator_server_error \
+        logs/stage.cancelled run.sub; do
         [ -e "$directory/$name" ] && printf '@has %s\n' "$name"
     done
-    [ -f "$directory/artifacts/progress" ] && printf '@progress %s\n' "$(head -c 20 "$directory/artifacts/progress" | tr -cd 0-9)"
-    newest=$(find "$directory/logs" "$directory/artifacts" -maxdepth 1 -type f -printf '%T@\n' 2>/dev/null | sort -n | tail -n 1)
-    [ -n "$newest" ] && printf '@changed %s\n' "${newest%%.*}"
+    set -- "$@" "$directory"
 done
 
-limit=20
-queue() {
-    bounded squeue --me -h -o "%i$sep%T$sep%r$sep%E$sep%k$sep%S$sep%V$sep%j$sep%o$sep%u" 2>&1
-    printf '@code %s\n' $?
-}
-accounts() {
-    clean=$(printf '%s' "$ids" | tr -s , | sed 's/^,//; s/,$//')
-    [ -z "$clean" ] && { echo '@code 0'; return; }
-    bounded sacct -X -n -P --delimiter="$sep" -j "$clean" \
-        -o JobID,JobIDRaw,State%60,ExitCode,Reason%60,Submit,Start,End,ElapsedRaw,TimelimitRaw,JobName%200,User 2>&1
-    printf '@code %s\n' $?
-}
-held=$(mktemp 2>/dev/null) || held=
+# Everything below is asked of all directories at once.
+for directory in "$@"; do
+    shift
+    set -- "$@" "$directory/.slurm_job_id.list"
+done
+if [ $# -gt 0 ]; then
+    lists=$(head -v -c 8000 -- "$@" 2>/dev/null | sed 's/^@/ /')
+    printf '@chains\n%s\n' "$lists"
+    while read -r line; do
+        case $line in '' | *[!0-9]*) ;; *) ids="$ids,$line" ;; esac
+    done <<END
+$lists
+END
+    for list in "$@"; do
+        shift
+        directory=${list%/.slurm_job_id.list}
+        [ -e "$directory/artifacts/results.yml" ] || set -- "$@" "$directory"
+    done
+fi
+if [ $# -gt 0 ]; then
+    # Only of what has not succeeded: when something was written last, the progress, and what Slurm and NEL said of the jobs.
+    printf '@changes\n'
+    bounded find "$@" -maxdepth 2 -type f \( -path '*/logs/*' -o -path '*/artifacts/*' \) ! -name '*[![:print:]]*' \
+        -printf '%T@ %p\n' 2>/dev/null | head -n 20000
+    for directory in "$@"; do
+        shift
+        set -- "$@" "$directory/artifacts/progress" "$directory/.accumulated_walltime"
+    done
+    printf '@contents\n'
+    head -v -c 30 -- "$@" 2>/dev/null | sed 's/^@/ /'
+    for file in "$@"; do
+        shift
+        directory=${file%/.accumulated_walltime}
+        [ "$directory" = "$file" ] && continue
+        for log in "$directory"/logs/slurm-*.log; do
+            case ${log##*/} in *[!0-9A-Za-z._-]*) continue ;; esac
+            [ -f "$log" ] && set -- "$@" "$log"
+        done
+    done
+    printf '\n@said\n'
+    if [ $# -gt 0 ]; then
+        limit=5
+        ended='slurmstepd[^:]*: error: (\*\*\* JOB [0-9]+ |.*([Ee]xceeded (job )?memory limit|oom[_-]kill))'
+        bounded grep -HaE -m 20 "^(ERROR: Maximum total walltime|previous SLURM_JOB_ID [0-9]+ finished|$ended)" "$@" 2>/dev/null | cut -c 1-600
+        limit=20
+    fi
+fi
+
+clean=$(printf '%s' "$ids" | tr -s , | sed 's/^,//; s/,$//')
+printf '@accounting\n'
+if [ -z "$clean" ]; then
+    echo '@code 0'
+else
+    rows=$(bounded sacct -X -n -P --delimiter="$sep" -j "$clean" \
+        -o JobID,JobIDRaw,State%60,ExitCode,Reason%60,Submit,Start,End,ElapsedRaw,TimelimitRaw,JobName%200,User 2>&1)
+    code=$?
+    printf '%s\n' "$rows" | sed 's/^@/ /'
+    printf '@code %s\n' "$code"
+    case $rows in
+    *'CANCELLED by '*)
+        limit=3
+        users=$(printf '%s\n' "$rows" | sed -n "s/.*CANCELLED by \([0-9][0-9]*\).*/\1/p" | sort -u | head -n 20)
+        printf '@users\n'
+        # shellcheck disable=SC2086 # numbers, one argument each
+        bounded getent passwd $users | cut -d : -f 1,3
+        limit=20
+        ;;
+    esac
+fi
+printf '@queue\n'
 if [ -n "$held" ]; then
-    trap 'rm -f "$held"' EXIT
-    queue >"$held" &
-    printf '@accounting\n'
-    accounts
     wait
-    printf '@queue\n'
     cat "$held"
 else
-    printf '@accounting\n'
-    accounts
-    printf '@queue\n'
-    queue
+    queue -u "$(id -un)"
+fi
+# Jobs of somebody else are not among ours; asked for by their ids, of which one that the queue has forgotten is an error.
+if [ -n "$of_others" ] && [ -n "$clean" ]; then
+    queue -j "$clean,$clean" | grep -v '^@code'
 fi
 printf '@end\n'

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 LANES = 4
 """Transfers at once, where there are many files: each file costs four round trips."""
 FILES_PER_LANE = 4
-_AHEAD = 64
-_BLOCK = 32 << 10
+PLACE_SECONDS = 600.0
+"""How long a lane waits for its place: on a host with few of them the lanes go one after the other."""
+_BLOCK = 1 << 20
 _SPARE = 64 << 20
 """Bytes that stay free on the disk."""
 _PARTIAL = ".partial-"
@@ -137,7 +138,7 @@ def _lane(connection: Connection, root: str, files: Iterable[RemoteFile], target
     count, size = 0, 0
     moved: list[PurePosixPath] = []
     closed: list[PurePosixPath] = []
-    with connection.sftp() as transfer:
+    with connection.sftp(PLACE_SECONDS) as transfer:
         for file in files:
             try:
                 whole = _one(transfer, root, file, target / file.path, settle)
@@ -161,8 +162,10 @@ def _one(transfer: paramiko.SFTPClient, root: str, file: RemoteFile, place: Path
         same = (size, before.st_mtime) == (file.size, file.mtime_ns // 10**9 & 0xFFFFFFFF)
         if not same and (not settle or size > file.size + _SPARE or not _inside(transfer, source, root)):
             return False
-        if size > _BLOCK:
-            remote.prefetch(size, _AHEAD)
+        if size:
+            # Without a limit of its own: paramiko's (5.1) waits in steps of 10 ms and is thirty times slower. The connection's
+            # window bounds what lies in memory.
+            remote.prefetch(size)
         with _written(place) as copy:
             left = size
             while left > 0 and (block := remote.read(min(_BLOCK, left))):

@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Unreachable
-from . import words
+from . import look_directories, words
 from .connection import Connection
+from .look_directories import Directory
 
 LOOK_SECONDS = 45.0
 MOST_IDS = 2000
 _SCRIPT = Path(__file__).with_name("look.sh")
 _FIELD = "\x1f"
 _ID = re.compile(r"\d{1,12}(?:_\d{1,9})?")
+_WIDE = 11
+"""Columns of a queue's row that tells the output file; an old squeue cannot, and its rows have 10."""
+_SECTIONS = ("chains", "changes", "contents", "said", "accounting", "users", "queue")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Job:
         limit: Its time limit in minutes; None for none.
         name: The job's name.
         command: The script that was submitted.
+        output: The file that its output goes to; a waiting job's may hold placeholders. Empty in the accounting.
     """
 
     job_id: str
@@ -56,31 +61,7 @@ class Job:
     limit: int | None = None
     name: str = ""
     command: str = ""
-
-
-@dataclass(frozen=True)
-class Directory:
-    """A task's directory on the cluster.
-
-    Attributes:
-        path: As asked for.
-        exists: Whether it is there; None when that cannot be told.
-        chain: Ids of the jobs that ran in it, first to last (`.slurm_job_id.list`).
-        results: Whether artifacts/results.yml is there.
-        interrupted: Whether nemo-evaluator's interrupted marker is there.
-        server_error: Whether nemo-evaluator's adapter ended the run because of a fatal response.
-        progress: Requests answered, where progress tracking is on.
-        changed: When its newest log or artifact changed, in seconds of the cluster's clock.
-    """
-
-    path: str
-    exists: bool | None
-    chain: tuple[str, ...] = ()
-    results: bool = False
-    interrupted: bool = False
-    server_error: bool = False
-    progress: int | None = None
-    changed: int | None = None
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +75,7 @@ class Snapshot:
         queue: The user's jobs that wait or run, by id; None when the queue did not answer.
         accounting: The jobs that were asked for, by id (of an array also by its raw id); None when it did not answer.
         problems: What did not answer, in its own words.
+        users: Names of the numeric users who cancelled a job, as far as the cluster knows them.
     """
 
     clock: int
@@ -103,6 +85,7 @@ class Snapshot:
     queue: dict[str, Job] | None = None
     accounting: dict[str, Job] | None = None
     problems: tuple[str, ...] = ()
+    users: dict[str, str] = field(default_factory=dict)
 
 
 def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[str] = ()) -> Snapshot:
@@ -110,7 +93,8 @@ def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[s
 
     Args:
         connection: To the cluster's login node.
-        directories: Task directories; the jobs in their `.slurm_job_id.list` are looked up too.
+        directories: Task directories; the jobs in their `.slurm_job_id.list` are looked up too. One that ends with "/" is an
+            invocation's: its tasks are looked at, or it itself when it has none.
         job_ids: Further jobs.
 
     Raises:
@@ -132,10 +116,10 @@ def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[s
 
 def parse(text: str) -> Snapshot:
     """The answer of `look.sh`."""
-    sections: dict[str, list[str]] = {"": [], "accounting": [], "queue": []}
+    sections: dict[str, list[str]] = {name: [] for name in ("", *_SECTIONS)}
     current = ""
-    for line in text.splitlines():
-        if line in {"@accounting", "@queue"}:
+    for line in text.split("\n"):
+        if line.startswith("@") and line[1:] in _SECTIONS:
             current = line[1:]
         elif line != "@end":
             sections[current].append(line)
@@ -153,10 +137,11 @@ def parse(text: str) -> Snapshot:
         clock=int(clock[1]),
         uid=clock[2],
         user=clock[3],
-        directories=_directories(sections[""][1:]),
+        directories=look_directories.parse(sections),
         queue={j.job_id: j for j in seen if j} if seen is not None else None,
         accounting=dict(kept) if kept is not None else None,
         problems=tuple(p for p in (queue_problem, accounting_problem) if p),
+        users={uid: name for name, _, uid in (line.partition(":") for line in sections["users"]) if uid.isdigit()},
     )
 
 
@@ -165,7 +150,8 @@ def _rows(lines: list[str], program: str) -> tuple[list[list[str]] | None, str]:
     code = next((line[6:] for line in reversed(lines) if line.startswith("@code ")), "")
     if code == "0":
         return [line.split(_FIELD) for line in lines if _FIELD in line], ""
-    words_of = " ".join(line for line in lines if not line.startswith("@code") and _FIELD not in line)[:300]
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("@code") and _FIELD not in line]
+    words_of = re.sub(r"^(?:\w+: )?(?:error: )?", "", said[0])[:200] if said else ""
     why = "no answer within its time limit" if code in {"124", "137"} else words_of or f"exit code {code or 'none'}"
     return None, f"{program}: {why}"
 
@@ -191,6 +177,7 @@ def _queued(row: list[str]) -> Job | None:
         submitted=_number(row[6]),
         name=row[7],
         command=_word(row[8]),
+        output=_word(row[9]) if len(row) >= _WIDE else "",
     )
 
 
@@ -215,33 +202,3 @@ def _accounted(row: list[str]) -> list[tuple[str, Job]]:
         name=row[10],
     )
     return [(key, job) for key in dict.fromkeys((row[0], row[1]))]
-
-
-def _directories(lines: list[str]) -> dict[str, Directory]:
-    found: dict[str, Directory] = {}
-    facts: dict[str, list[str]] = {}
-    path = ""
-    for line in [*lines, "@directory "]:
-        kind, _, value = line.partition(" ")
-        if kind == "@directory":
-            if path:
-                found[path] = _directory(path, facts)
-            path, facts = value, {}
-        else:
-            facts.setdefault(kind, []).append(value)
-    return found
-
-
-def _directory(path: str, facts: dict[str, list[str]]) -> Directory:
-    has = set(facts.get("@has", []))
-    chain = [i for i in ",".join(facts.get("@chain", [])).split(",") if _ID.fullmatch(i)]
-    return Directory(
-        path=path,
-        exists=None if "@unseen" in facts else not ({"@absent", "@other"} & facts.keys()),
-        chain=tuple(dict.fromkeys(chain)),
-        results="artifacts/results.yml" in has,
-        interrupted="artifacts/.nemo_evaluator_interrupted" in has,
-        server_error="artifacts/.nemo_evaluator_server_error" in has,
-        progress=_number("".join(facts.get("@progress", []))),
-        changed=_number("".join(facts.get("@changed", [])[:1])),
-    )

@@ -37,6 +37,7 @@ class HostSettings:
         key_name: The name under which the host key is kept, when HostKeyAlias gives one.
         proxy_jump: Hosts to go through, nearest first; empty for none.
         proxy_command: A command that carries the connection; empty for none.
+        agent: The socket of the agent that holds keys (IdentityAgent, else SSH_AUTH_SOCK); empty for none.
     """
 
     alias: str
@@ -49,6 +50,7 @@ class HostSettings:
     key_name: str
     proxy_jump: tuple[str, ...]
     proxy_command: str
+    agent: str = ""
 
     @property
     def known_as(self) -> str:
@@ -123,7 +125,17 @@ def _settings(host: str, text: str) -> HostSettings:
         key_name=one("hostkeyalias"),
         proxy_jump=tuple(h for h in one("proxyjump").split(",") if h),
         proxy_command=one("proxycommand"),
+        agent=_agent(values.get("identityagent", ["SSH_AUTH_SOCK"])[0]),
     )
+
+
+def _agent(value: str) -> str:
+    """The place of the agent's socket, by IdentityAgent of ssh_config(5): a path, a variable's name, or "none"."""
+    if value.lower() == "none":
+        return ""
+    if value == "SSH_AUTH_SOCK" or value.startswith("$"):
+        return os.environ.get(value.lstrip("$").strip("{}"), "")
+    return str(Path(value.strip('"')).expanduser())
 
 
 def named_in_config(host: str) -> bool:

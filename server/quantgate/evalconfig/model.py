@@ -170,12 +170,21 @@ def sample(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDo
     return sampling.with_sampling(document, model.found, notes)
 
 
+def _on_cluster(name: str, path: str, notes: list[str]) -> Model:
+    """A path on the cluster, with what was read of it before; the cluster is not asked."""
+    try:
+        found = inspect_model(name)
+    except CheckpointError as error:
+        notes.append(f"{name} lies on a cluster and was not read: {error.what}; {error.fix}")
+        return Model(path, "", None)
+    return Model(path, "", found)
+
+
 def _locate(document: ConfigDocument, name: str, notes: list[str]) -> Model:
     on_slurm = choices.executor(document) == "slurm"
     remote = _REMOTE.fullmatch(name)
     if remote and on_slurm:
-        notes.append(f"{name} lies on a cluster and was not read: check that the compute nodes see it")
-        return Model(remote["path"], "", None)
+        return _on_cluster(name, remote["path"], notes)
     try:
         found = inspect_model(name)
     except CheckpointError:

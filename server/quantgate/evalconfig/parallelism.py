@@ -17,6 +17,7 @@ from ..errors import BadInput, CheckpointError
 from . import capacity, choices, packaged, paths, serving_sizes, surgery
 from .document import ConfigDocument
 from .layout import read_layout
+from .remote_checkpoint import readable_name
 from .serving_sizes import Sizes
 
 MAX_GPUS = 1024
@@ -66,7 +67,7 @@ def size_to_gpus(
 
 def _inspected(document: ConfigDocument, notes: list[str]) -> Inspection | None:
     try:
-        return inspect_model(_served_model(document))
+        return inspect_model(readable_name(document.plain, _served_model(document)))
     except CheckpointError:
         notes.append("what fits was not worked out: the checkpoint's files are not on this machine")
         return None

@@ -14,6 +14,7 @@ from ..errors import CheckpointError
 from . import choices, paths, served_program, serving_sizes, surgery
 from .document import ConfigDocument
 from .lint.effective import whole_number
+from .remote_checkpoint import readable_name
 
 DUMMY_KEY = "DUMMY_API_KEY"
 _URL_FORMS = {"base": "the /v1 base", "chat": "the full address, ending in /v1/chat/completions"}
@@ -74,7 +75,7 @@ def _inspected(document: ConfigDocument) -> Inspection | None:
         name = paths.dig(document.plain, *place)
         if isinstance(name, str) and name.strip() and name != "???":
             try:
-                return inspect_model(name)
+                return inspect_model(readable_name(document.plain, name))
             except CheckpointError:
                 return None
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .. import children
 from ..errors import Refused, UnknownName
@@ -14,7 +14,8 @@ from ..runs.invocation import LIVE
 from ..runs.process import alive, runner_of
 from ..runs.rundir import RunDir, TaskDir
 from ..runs.status import State
-from . import judging, ledger, lookup, plan
+from . import judging, ledger, lookup, plan, remote_cancelling
+from .cancellation import Cancellation
 
 START_SECONDS = 8.0
 """How long a cancellation waits for a launch that is under way to be on disk."""
@@ -22,38 +23,23 @@ LOOK_SECONDS = 0.2
 NEL_KILL_FAULTS = "which (0.2.6) exits 0 when it fails, and ends whatever has the container's name in its command line"
 
 
-@dataclass(frozen=True)
-class Cancellation:
-    """What a cancellation did.
-
-    Attributes:
-        run: The run.
-        cancelled: Tasks that were pending or running and are ended now.
-        finished: Tasks that had ended before, with their states: nothing was done to them.
-        still_running: What still runs of the tasks that were to end, in words.
-        leftovers: Containers that outlived their task and were ended as well.
-    """
-
-    run: lookup.Run
-    cancelled: tuple[str, ...] = ()
-    finished: tuple[tuple[str, State], ...] = ()
-    still_running: tuple[str, ...] = ()
-    leftovers: tuple[str, ...] = ()
-
-
 def cancel(invocation_id: str, tasks: Sequence[str]) -> Cancellation:
     """End a run or some of its tasks, whichever server started it; calling it again changes nothing.
 
     Args:
-        invocation_id: An invocation id or a run directory.
+        invocation_id: An invocation id, a run directory or `host:/path`.
         tasks: Names or directories of the tasks to end; empty for all.
 
     Raises:
         Refused: It runs on another machine, was not launched here, or is just being launched.
         UnknownName: No such run or task.
         LauncherError: The container engine does not answer.
+        ClusterError: The cluster does not answer, or its queue cannot be looked at.
     """
-    run, attempt = own_run(lookup.find(invocation_id), "cancel")
+    found = lookup.find(invocation_id)
+    if remote_cancelling.is_remote(found):
+        return _cancel_remote(found, tasks)
+    run, attempt = own_run(found, "cancel")
     _await_start(attempt)
     given = list(tasks) or task_meant(run)
     run = lookup.run_of(attempt)
@@ -68,6 +54,16 @@ def cancel(invocation_id: str, tasks: Sequence[str]) -> Cancellation:
     left = _end(run.directory, [t.directory for t in wanted], everything=set(live) <= set(wanted)) if wanted else []
     done = _seen_afterwards(run, chosen, wanted, left)
     return replace(done, leftovers=tuple(leftovers))
+
+
+def _cancel_remote(run: lookup.Run, tasks: Sequence[str]) -> Cancellation:
+    if run.attempt is None:
+        return remote_cancelling.cancel(run, tasks)
+    _await_start(run.attempt)
+    now = lookup.run_of(run.attempt)
+    if run.remote is not None and now.remote is not None:
+        now = replace(now, remote=replace(now.remote, only=run.remote.only))
+    return remote_cancelling.cancel(now, tasks)
 
 
 def own_run(run: lookup.Run, verb: str) -> tuple[lookup.Run, ledger.Attempt]:
@@ -89,7 +85,7 @@ def own_run(run: lookup.Run, verb: str) -> tuple[lookup.Run, ledger.Attempt]:
             where=str(run.directory.path) if run.directory else f"invocation {named}",
             fix=f"ask the user to {verb} it the way it was started ({nel})",
         )
-    if attempt.executor not in plan.LAUNCHED_HERE:
+    if attempt.executor not in plan.LOCAL:
         raise Refused(
             f"This version can {verb} local runs only, not on {attempt.executor!r}",
             where=f"invocation {run.invocation_id}",

@@ -19,6 +19,10 @@ MAX_ANSWER = 1 << 20
 _API_PATHS = ("/chat/completions", "/completions", "/embeddings")
 
 
+class NoAnswer(EndpointError):
+    """Nobody answers at the endpoint, as seen from this machine."""
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer, not a way: following it would carry the key to another host."""
 
@@ -53,12 +57,13 @@ def models_url(endpoint: str) -> str:
     return urllib.parse.urlunsplit(parts._replace(path=base + "/models"))
 
 
-def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
+def probe(config: Mapping[str, Any], env: Mapping[str, str], *, elsewhere: bool = False) -> Served | None:
     """Ask the endpoint of a config for its models.
 
     Args:
         config: The composed config; with a deployment of its own there is nothing to ask yet.
         env: Where the API key is looked up, by the name that the config gives.
+        elsewhere: The run will be on another machine: an endpoint that does not answer this one may answer that one.
 
     Returns:
         What it serves, or None when the config deploys the model itself.
@@ -78,7 +83,12 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
             where="target.api_endpoint.url",
             fix="give http://HOST:PORT/v1/chat/completions",
         )
-    served = _ask(models_url(url), env.get(key_name, "").strip(), key_name)
+    try:
+        served = _ask(models_url(url), env.get(key_name, "").strip(), key_name)
+    except NoAnswer as error:
+        if not elsewhere:
+            raise
+        served = Served(models_url(url), (), error.what)
     if served.models and model not in served.models:
         raise EndpointError(
             f"The endpoint does not serve a model named {model!r}",
@@ -99,7 +109,7 @@ def _ask(url: str, key: str, key_name: str) -> Served:
         return _refused(error, url, key_name)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise EndpointError(
+        raise NoAnswer(
             f"The endpoint does not answer: {reason}",
             where=f"target.api_endpoint.url ({url})",
             fix="start the model server or correct the url, then call this again; nothing was launched",

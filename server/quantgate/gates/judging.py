@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..benchmarks import catalogue, recipes
-from ..errors import BadInput, QuantgateError, UnknownName
+from ..errors import BadInput, ClusterError, QuantgateError, UnknownName
 from ..launcher import stamp
 from ..results import verify
 from ..runs.invocation import FINAL, LIVE, invocation_state
+from ..runs.reason import REASON_CHARACTERS
 from ..runs.rundir import RunDir, TaskDir
+from ..runs.sanitise import one_line
 from ..runs.status import State, TaskStatus, task_status
-from . import estimate, ledger, leftovers, lookup, plan, reconcile, under_way, verdict
+from . import estimate, ledger, leftovers, lookup, plan, reconcile, remote_launches, remote_views, under_way, verdict
 
 MOST_TRUNCATED = 0.5
 """A canary with a larger share of answers cut off at max_new_tokens gets a warning, not a refusal: a base model may never stop."""
@@ -30,12 +32,14 @@ class View:
     Attributes:
         state: One of the states of the tools' contract, over all tasks.
         gate: For a canary, what was judged; None while it runs, and for other kinds.
+        reason: What is to be said of the run where no task of it says so.
     """
 
     run: lookup.Run
     state: State
     tasks: tuple[TaskStatus, ...]
     gate: ledger.Gate | None
+    reason: str = ""
 
 
 def expectations(run: RunDir, limit: int) -> dict[str, verify.Expectation]:
@@ -86,6 +90,8 @@ def look(attempt: ledger.Attempt) -> View:
 
 def view(run: lookup.Run) -> View:
     """The state of a run and of its tasks; a canary that is seen finished, whole and in its own place, is judged."""
+    if run.remote is not None:
+        return _remote_view(run)
     if run.directory is None:
         return View(run, _state_without_tasks(run), (), None)
     expected = expectations(run.directory, run.limit)
@@ -106,12 +112,31 @@ def view(run: lookup.Run) -> View:
     return View(run, state, tasks, gate)
 
 
+def _remote_view(run: lookup.Run) -> View:
+    """The view of a run on a cluster. A canary is judged from copies of its files: while they cannot be read, it is not judged."""
+    seen = remote_views.see(run)
+    state = seen.state or invocation_state(seen.tasks)
+    gate, reason = None, "" if seen.tasks else seen.reason
+    if run.attempt is not None and run.kind == "canary":
+        gate = _standing_gate(run.attempt)
+        if gate is None and state in FINAL and run.whole:
+            assert run.remote is not None
+            try:
+                local = replace(run, directory=remote_views.files(run.remote))
+                assert local.directory is not None
+                gate = _judged(local, expectations(local.directory, run.limit))
+            except (ClusterError, BadInput) as error:
+                reason = f"it cannot be judged yet: {error}"
+    return View(run, state, seen.tasks, gate, one_line(reason, REASON_CHARACTERS))
+
+
 def may_run(attempt: ledger.Attempt) -> bool:
-    """Whether a launch may still be going on: also one whose end cannot be known while its directory is there."""
+    """Whether a launch may still be going on: also one whose end cannot be known while its directory is there, or may be."""
     if attempt.outcome == "failed":
         return False
     seen = look(attempt)
-    return seen.state in LIVE or (seen.state in {"unknown", "unreachable"} and seen.run.directory is not None)
+    there = seen.run.directory is not None or attempt.executor == plan.SLURM
+    return seen.state in LIVE or (seen.state in {"unknown", "unreachable"} and there)
 
 
 def _state_without_tasks(run: lookup.Run) -> State:
@@ -119,6 +144,8 @@ def _state_without_tasks(run: lookup.Run) -> State:
         return "unknown"
     if reconcile.may_start(run.attempt):
         return "pending"
+    if run.attempt.outcome == ledger.LAUNCHING and run.attempt.executor == plan.SLURM:
+        return remote_launches.look(run.attempt).state
     return "failed" if run.attempt.outcome == "failed" else "unknown"
 
 

@@ -9,7 +9,7 @@ from ..errors import BadInput
 from ..launcher import execdb
 from ..runs.invocation import LIVE
 from ..runs.sanitise import one_line
-from . import judging, ledger, lookup, reconcile, waiting
+from . import judging, ledger, lookup, reconcile, remote_views
 
 REASON_CHARACTERS = 300
 
@@ -83,7 +83,8 @@ def named(names: Sequence[str]) -> Named:
             first = first or error
             problems.append(str(error))
             continue
-        good.setdefault((run.invocation_id, run.directory and (run.directory.path, run.directory.tasks)), (name, run))
+        place = (run.directory and (run.directory.path, run.directory.tasks), run.remote and run.remote.address)
+        good.setdefault((run.invocation_id, place), (name, run))
     if first is not None and not good:
         raise first
     names, runs = zip(*good.values(), strict=True) if good else ((), ())
@@ -92,19 +93,28 @@ def named(names: Sequence[str]) -> Named:
 
 def views(runs: Sequence[Known]) -> list[judging.View]:
     """The runs as they stand; one whose record leads nowhere is told as it is recorded."""
-    seen: list[judging.View] = []
+    found: list[lookup.Run] = []
+    lost: set[int] = set()
     for known in runs:
         try:
-            seen += waiting.views([known.invocation_id])
+            found.append(lookup.find(known.invocation_id))
         except BadInput:
-            run = lookup.Run(known.invocation_id, None, known.attempt, known.attempt.executor if known.attempt else "")
-            seen.append(judging.View(run, "unknown", (), None))
-    return seen
+            lost.add(len(found))
+            executor = known.attempt.executor if known.attempt else ""
+            found.append(lookup.Run(known.invocation_id, None, known.attempt, executor))
+    # Each cluster is asked once for all of its runs.
+    remote_views.look_ahead(found)
+    return [
+        judging.View(run, "unknown", (), None) if number in lost else judging.view(run)
+        for number, run in enumerate(found)
+    ]
 
 
 def name_of(view: judging.View) -> str:
     """What a call must be given to mean this run: its id, or its directory where the id means another or none."""
     run = view.run
+    if run.remote is not None and (run.attempt is None or run.remote.only):
+        return run.remote.address if run.remote.only or not run.remote.tasks else run.invocation_id
     recorded = run.attempt is not None or run.directory is None
     return run.invocation_id if recorded and run.invocation_id else str(run.directory.path if run.directory else "")
 
@@ -114,6 +124,8 @@ def reason(view: judging.View) -> str:
     run, attempt = view.run, view.run.attempt
     if attempt is not None and attempt.outcome == "failed":
         return one_line(f"the launch failed: {attempt.error}", REASON_CHARACTERS)
+    if view.reason:
+        return view.reason
     if view.tasks:
         return ""
     if run.directory is not None:

@@ -15,8 +15,12 @@ from ..errors import ConfigError, Refused, UnknownName
 from ..evalconfig import compose, fingerprint, serving_sizes, variables
 from ..evalconfig.document import ConfigDocument
 from ..launcher import harness_env, harnesses, package
+from . import allocation
 
-LAUNCHED_HERE = ("process", "local")
+LOCAL = ("process", "local")
+"""Executors whose runs are processes and files of this machine."""
+SLURM = "slurm"
+LAUNCHED_HERE = (*LOCAL, SLURM)
 """Executors whose runs this version launches and watches."""
 
 
@@ -79,7 +83,12 @@ class Plan:
     content: Mapping[str, str] = field(default_factory=dict)
 
     def gpus(self) -> int | None:
-        """GPUs that the run itself holds: 0 for an endpoint of somebody else, None when the config does not tell."""
+        """GPUs that the run itself holds: 0 for an endpoint of somebody else, None when the config does not tell.
+
+        On a cluster, what each of its jobs asks for, whether it uses them or not.
+        """
+        if self.composed.executor == SLURM:
+            return allocation.gpus(self.config)
         deployment = self.config.get("deployment") or {}
         if deployment.get("type", "none") == "none":
             return 0
@@ -199,7 +208,7 @@ def _checkpoint(composed: compose.Composed) -> str:
     declared = ours.get("checkpoint") if isinstance(ours, Mapping) else None
     deployed = deployment.get("checkpoint_path") if isinstance(deployment, Mapping) else None
     # A cluster's path means nothing on this machine.
-    if composed.executor not in LAUNCHED_HERE:
+    if composed.executor not in LOCAL:
         deployed = None
     return str(declared or deployed or "")
 

@@ -6,7 +6,8 @@ A launch is written down before it is made. If its server dies, the entry stays 
 2. a process holds its launch lock, so it may still be started -> launching;
 3. neither -> failed, and nothing of it runs or will.
 
-No clock decides, except over launches of another machine, whose locks cannot be seen from here.
+No clock decides, except over launches of another machine, whose locks cannot be seen from here. For one on a cluster, the cluster
+is asked in between (`remote_launches`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ import time
 
 from ..errors import StorageError
 from ..launcher import door, launch_lock
-from . import evidence, ledger, plan
+from . import evidence, ledger, plan, remote_launches
 
 LEFT = "the server ended before NEL had started it; nothing runs"
 GRACE_SECONDS = 30.0
 """Added to the time limit of a launch where only its age can be judged."""
 
 
-def settle(attempt: ledger.Attempt, reason: str = LEFT) -> ledger.Attempt:
+def settle(attempt: ledger.Attempt, reason: str = LEFT, said: remote_launches.Said = "uncertain") -> ledger.Attempt:
     """An attempt as it turned out (`verdict`); written to the ledger when it is known and nobody wrote it before."""
-    known = verdict(attempt, reason)
+    known = verdict(attempt, reason, said)
     if known is not attempt:
         # What was found holds even if the disk is too full to write it down now: the next look finds it again.
         with contextlib.suppress(StorageError):
@@ -35,12 +36,13 @@ def settle(attempt: ledger.Attempt, reason: str = LEFT) -> ledger.Attempt:
     return known
 
 
-def verdict(attempt: ledger.Attempt, reason: str = LEFT) -> ledger.Attempt:
+def verdict(attempt: ledger.Attempt, reason: str = LEFT, said: remote_launches.Said = "uncertain") -> ledger.Attempt:
     """An attempt as it turned out; nothing is written.
 
     Args:
         attempt: Any attempt; one that is not open comes back as it is.
         reason: What the ledger says when nothing was started.
+        said: What NEL itself said of its end; counts for a launch on a cluster only.
 
     Returns:
         Still "launching" when it may yet start, and when it cannot be known from here (another machine, another executor).
@@ -50,10 +52,14 @@ def verdict(attempt: ledger.Attempt, reason: str = LEFT) -> ledger.Attempt:
     # In this order: a start that was not on disk before the lock was let go is on disk after it.
     open_still = may_start(attempt)
     directory = evidence.started_dir(attempt)
-    if directory is not None:
-        return dataclasses.replace(attempt, outcome="launched", run_dir=str(directory), error="")
+    if directory:
+        return dataclasses.replace(attempt, outcome="launched", run_dir=directory, error="")
     if open_still or not _locks_are_seen(attempt, or_old=True):
         return attempt
+    if attempt.executor == plan.SLURM:
+        known = remote_launches.look(attempt, said)
+        if known.outcome != "failed":
+            return dataclasses.replace(attempt, outcome="launched", run_dir=known.run_dir) if known.jobs else attempt
     return dataclasses.replace(attempt, outcome="failed", run_dir="", error=reason)
 
 
@@ -83,7 +89,7 @@ def may_begin(attempt: ledger.Attempt) -> bool:
     """
     if attempt.outcome != "launched":
         return may_start(attempt)
-    here = attempt.executor in plan.LAUNCHED_HERE and _locks_are_seen(attempt)
+    here = attempt.executor in plan.LOCAL and _locks_are_seen(attempt)
     return not here or launch_lock.held(attempt.invocation_id)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from .. import children
@@ -15,38 +13,25 @@ from ..runs.answer_store import cached_responses, reuses_responses
 from ..runs.invocation import LIVE
 from ..runs.rundir import RunDir
 from ..runs.status import TaskStatus
-from . import cancelling, consent, endpoint, judging, ledger, lookup, plan, staleness, trust, under_way
+from . import (
+    cancelling,
+    consent,
+    endpoint,
+    judging,
+    ledger,
+    lookup,
+    plan,
+    relaunch,
+    remote_cancelling,
+    remote_resuming,
+    trust,
+    under_way,
+)
+from .relaunch import Refusal, Resumption
 
 RESUMABLE = frozenset({"failed", "cancelled", "interrupted"})
 SETTLE_SECONDS = 5.0
 """How long a resume that NEL reported as failed is watched while something of it still starts."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A task that is not taken up again, and why."""
-
-    task: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Resumption:
-    """What a resume did.
-
-    Attributes:
-        run: The run.
-        resumed: Directories of the tasks that were taken up again.
-        refused: The others that were asked for.
-        answers_kept: Answers that these tasks have already in their response caches: they are not asked for again.
-        warnings: What the caller must know besides.
-    """
-
-    run: lookup.Run
-    resumed: tuple[str, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    answers_kept: int = 0
-    warnings: tuple[str, ...] = ()
 
 
 def resume(invocation_id: str, tasks: Sequence[str]) -> Resumption:
@@ -56,7 +41,7 @@ def resume(invocation_id: str, tasks: Sequence[str]) -> Resumption:
     task twice: the launch lock of the invocation is held from before the last look until the new runner's record is on disk.
 
     Args:
-        invocation_id: An invocation id or its run directory.
+        invocation_id: An invocation id, its run directory or `host:/path`.
         tasks: Names or directories of the tasks; empty for all that did not succeed.
 
     Raises:
@@ -64,16 +49,20 @@ def resume(invocation_id: str, tasks: Sequence[str]) -> Resumption:
         EndpointError: The endpoint does not answer or serves other models.
         ConsentNeeded: A person must say yes to the config's own commands first.
         LauncherError: NEL could not do it; nothing of it runs.
+        ClusterError: The cluster does not answer, its queue cannot be looked at, or another resume of the run goes on.
     """
-    run, attempt = cancelling.own_run(lookup.find(invocation_id), "resume")
+    found = lookup.find(invocation_id)
+    if remote_cancelling.is_remote(found):
+        return remote_resuming.resume(found, tasks)
+    run, attempt = cancelling.own_run(found, "resume")
     given = list(tasks) or cancelling.task_meant(run)
     run, resumable, refused = _look(attempt, given)
     if not resumable:
         return Resumption(run, (), refused)
-    planned = _what_was_launched(attempt)
+    planned = relaunch.what_was_launched(attempt)
     env = planned.environment()
     _require_means(planned, attempt)
-    _require_same_models(attempt, endpoint.probe(planned.config, env))
+    relaunch.require_same_models(attempt, endpoint.probe(planned.config, env))
     consent.require(trust.questions(planned))
     return _resume(attempt, planned, env, given)
 
@@ -133,7 +122,7 @@ def _look(attempt: ledger.Attempt, names: Sequence[str]) -> tuple[lookup.Run, li
         raise Refused(
             "The run has no directory: it was never started, or its directory was removed",
             where=f"invocation {attempt.invocation_id}",
-            fix=f"start a new one: {_new_run(attempt)}",
+            fix=f"start a new one: {relaunch.new_run(attempt)}",
         )
     view = judging.view(run)
     chosen = {t.directory for t in cancelling.chosen_tasks(run.directory, names)}
@@ -162,42 +151,12 @@ def _why_not(status: TaskStatus, live: Sequence[str]) -> str:
     return f"whether it runs is not known: {status.reason}"
 
 
-def _what_was_launched(attempt: ledger.Attempt) -> plan.Plan:
-    """The config of a launch, which must still be what was launched."""
-    planned = plan.read(attempt.config)
-    if planned.fingerprint == attempt.fingerprint:
-        return planned
-    before = next((c for c in ledger.contents_of(attempt.config) if c.fingerprint == attempt.fingerprint), None)
-    keys = f" ({staleness.listed(staleness.changes(before.content, planned.content))})" if before else ""
-    raise Refused(
-        f"The config is not what was launched any more{keys}: half of the answers would be of another evaluation",
-        where=attempt.config,
-        fix=f"undo the change and resume, or start a new run: dry_run, canary, then {_new_run(attempt)}",
-    )
-
-
-def _new_run(attempt: ledger.Attempt) -> str:
-    verb = "canary" if attempt.kind == "canary" else "run"
-    again = ", again=true" if verb == "canary" else ""
-    return f"{verb}(config={attempt.config!r}{again})"
-
-
 def _require_means(planned: plan.Plan, attempt: ledger.Attempt) -> None:
     if planned.composed.executor == "process":
         for task in planned.chosen(list(attempt.tasks)):
             harnesses.require_wheel(task.harness, task.container)
     else:
         containers.require_engine()
-
-
-def _require_same_models(attempt: ledger.Attempt, served: endpoint.Served | None) -> None:
-    before = json.loads(attempt.endpoint).get("models", []) if attempt.endpoint else []
-    if served and before and served.models and sorted(before) != sorted(served.models):
-        raise Refused(
-            "The endpoint serves other models than when the run was launched",
-            where=f"{served.url} lists {', '.join(served.models[:5])}; at the launch it was {', '.join(before[:5])}",
-            fix=f"serve the same model again, or start a new run: {_new_run(attempt)}",
-        )
 
 
 def _started(attempt: ledger.Attempt, names: Sequence[str]) -> bool:

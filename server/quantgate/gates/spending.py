@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import estimate, ledger, plan
+from . import allocation, estimate, ledger, plan
 
 UNKNOWN = estimate.UNKNOWN
 
@@ -19,7 +19,8 @@ class Spending:
         judge_requests: Answers that a judge scores, at least.
         hours: As its canaries predict; -1 when a task's canary says nothing, or its size is not known.
         gpu_hours: Those hours times the GPUs that the run holds.
-        gpu_hours_at_most: 0 when the model is served by somebody else. Nothing bounds a local run that holds GPUs.
+        gpu_hours_at_most: 0 when the model is served by somebody else and no GPU is held. On a cluster, the GPUs of each task's
+            jobs times the longest that its chain of jobs may take. Nothing bounds a local run that holds GPUs.
         notes: What the figures leave out, and what to watch.
     """
 
@@ -53,9 +54,16 @@ def spending(planned: plan.Plan, tasks: list[str], max_samples: int) -> Spending
         judge_requests=sum(known[name] for name in judged) if set(judged) <= known.keys() else UNKNOWN,
         hours=hours,
         gpu_hours=float(UNKNOWN) if gpus is None or (gpus and not told) else round(max(hours, 0.0) * gpus, 3),
-        gpu_hours_at_most=0.0 if gpus == 0 else float(UNKNOWN),
+        gpu_hours_at_most=_at_most(planned, gpus, len(chosen)),
         notes=tuple(_notes(chosen, sizes, max_samples)),
     )
+
+
+def _at_most(planned: plan.Plan, gpus: int | None, tasks: int) -> float:
+    if gpus == 0:
+        return 0.0
+    hours = allocation.hours_at_most(planned.config) if planned.composed.executor == plan.SLURM else None
+    return float(UNKNOWN) if gpus is None or hours is None else round(gpus * hours * tasks, 3)
 
 
 def _figures(planned: plan.Plan) -> dict[str, estimate.TaskFigures]:

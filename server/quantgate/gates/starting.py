@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .. import children, faults
 from ..errors import LauncherError, QuantgateError, StorageError
 from ..launcher import door, launch_lock
-from . import ledger, reconcile
+from . import ledger, reconcile, remote_launches
 
 SETTLE_SECONDS = 10.0
 """How long a launch is watched, once NEL has answered, while something of it still starts."""
@@ -44,7 +44,7 @@ def start(
     try:
         found = _asked(attempt, request, env, same)
     except QuantgateError as error:
-        return _despite(error, _settled(attempt, str(error)))
+        return _despite(error, _settled(attempt, str(error), remote_launches.said_by(error)))
     except BaseException as error:
         _settled(attempt, str(error) or "the launch was interrupted")
         raise
@@ -88,9 +88,9 @@ def _answered(attempt: ledger.Attempt) -> Started:
     return Started(known, found=False, warnings=warnings)
 
 
-def _settled(attempt: ledger.Attempt, reason: str) -> ledger.Attempt:
+def _settled(attempt: ledger.Attempt, reason: str, said: remote_launches.Said = "uncertain") -> ledger.Attempt:
     _wait(attempt)
-    return reconcile.settle(attempt, reason)
+    return reconcile.settle(attempt, reason, said)
 
 
 def _wait(attempt: ledger.Attempt) -> None:

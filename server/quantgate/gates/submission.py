@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cluster import launches
 from ..errors import Refused
 from ..launcher import containers, door, harnesses
 from ..launcher.stamp import Stamp
-from . import consent, endpoint, ledger, plan, reconcile, skipping, starting, trust
+from . import consent, endpoint, hosts, ledger, plan, reconcile, skipping, starting, trust
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,18 @@ def submit(
     """
     if planned.composed.executor not in plan.LAUNCHED_HERE:
         raise Refused(
-            f"This version launches local runs only, not on {planned.composed.executor!r}",
+            f"This version launches local and Slurm runs only, not on {planned.composed.executor!r}",
             where="execution.type",
-            fix="use execution.type process or local, or launch the checked config with `nel run --config …`",
+            fix="use execution.type process, local or slurm, or launch the checked config with `nel run --config …`",
         )
+    asked = [*skipping.questions(planned, skip), *trust.questions(planned)]
+    cluster = hosts.target(planned) if planned.composed.executor == plan.SLURM else None
+    notes = _require_host(planned, cluster, asked) if cluster else ()
     _require_harnesses(planned, tasks)
     env = planned.environment()
-    served = endpoint.probe(planned.config, env)
+    served = endpoint.probe(planned.config, env, elsewhere=cluster is not None)
+    if cluster and served and served.note:
+        notes = (*notes, f"Nothing is known of the endpoint: {served.note}.")
     if kind != "canary" and skip is None:
         # What cannot be limited has no canary to compare with.
         _require_same_endpoint(planned, served, [task for task in planned.chosen(tasks) if not task.watch])
@@ -55,33 +61,51 @@ def submit(
         fingerprint=planned.fingerprint,
         config=str(planned.path),
         executor=planned.composed.executor,
-        # Absolute from here on: another server may look for it from another working directory.
-        output_dir=str(Path(str(planned.config["execution"]["output_dir"])).expanduser().absolute()),
+        output_dir=cluster.place if cluster else _output_dir(planned),
         tasks=tuple(tasks),
         sample_limit=limit,
         endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
         skip_reason=skip.reason if skip else "",
-    )
-    request = door.Request(
-        planned.path,
-        Path(attempt.output_dir),
-        attempt.invocation_id,
-        attempt.sample_limit,
-        attempt.tasks,
-        planned.digest,
-        trust.confirmed(planned),
-        _stamp(attempt, planned),
     )
 
     def same_or_permitted() -> ledger.Attempt | None:
         found = same()
         if found is None:
             # Last, so that nobody is asked about a launch that would be refused anyway, or that is going on already.
-            consent.require([*skipping.questions(planned, skip), *trust.questions(planned)])
+            consent.require(asked)
         return found
 
-    begun = starting.start(attempt, request, env, same_or_permitted)
-    return Launch(begun.attempt, planned, begun.found, begun.warnings)
+    begun = starting.start(attempt, _request(attempt, planned, cluster), env, same_or_permitted)
+    return Launch(begun.attempt, planned, begun.found, (*notes, *begun.warnings))
+
+
+def _require_host(planned: plan.Plan, cluster: hosts.Target, asked: Sequence[consent.Question]) -> tuple[str, ...]:
+    """Go on when the cluster may be contacted and lets us in; what NEL would do differently there."""
+    contact = hosts.questions(planned, cluster)
+    if contact:
+        # All in one form: the launch may need more than the host.
+        consent.require([*contact, *asked])
+    return hosts.require_ready(cluster)
+
+
+def _request(attempt: ledger.Attempt, planned: plan.Plan, cluster: hosts.Target | None) -> door.Request:
+    return door.Request(
+        planned.path,
+        Path(cluster.output_dir if cluster else attempt.output_dir),
+        attempt.invocation_id,
+        attempt.sample_limit,
+        attempt.tasks,
+        planned.digest,
+        trust.confirmed(planned),
+        _stamp(attempt, planned),
+        address=cluster.host.address if cluster else "",
+        comment=launches.stamped(attempt.invocation_id) if cluster else "",
+    )
+
+
+def _output_dir(planned: plan.Plan) -> str:
+    # Absolute from here on: another server may look for it from another working directory.
+    return str(Path(str(planned.config["execution"]["output_dir"])).expanduser().absolute())
 
 
 def _stamp(attempt: ledger.Attempt, planned: plan.Plan) -> Stamp:
@@ -112,6 +136,8 @@ def _require_same_endpoint(
 
 
 def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
+    if planned.composed.executor == plan.SLURM:
+        return
     if planned.composed.executor == "process":
         for task in planned.chosen(tasks):
             harnesses.require_wheel(task.harness, task.container)

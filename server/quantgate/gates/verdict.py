@@ -16,8 +16,8 @@ from ..errors import BadInput
 from ..results import verify
 from ..results.results_yml import read_results
 from ..results.samples import has_reader
+from ..runs.log_scan import scan_task
 from ..runs.rundir import RunDir, TaskDir
-from ..runs.scan import scan
 
 SAMPLES = "samples"
 """The evidence of a task that was verified sample by sample."""
@@ -92,7 +92,7 @@ def _weigh_task(run: RunDir, checked: verify.TaskVerification, expectation: veri
 def _reason(task: str, check: verify.Check, directory: TaskDir | None) -> str:
     fix = _FIX.get(check.name, "")
     if check.name == "log_scan" and directory is not None:
-        fix = next((c.fix for c in scan([directory]).classes if c.severity == "fatal"), "")
+        fix = next((c.fix for c in scan_task(directory).classes if c.severity == "fatal"), "")
     return f"{task}: {check.name}: {check.detail}" + (f" (fix: {fix.rstrip('.')})" if fix else "")
 
 

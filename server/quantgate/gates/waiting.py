@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from .. import children
 from ..runs.invocation import FINAL, LIVE
-from . import judging, lookup
+from . import judging, lookup, remote_views
 from .pulse import Pulse, pulse
 
 LONGEST_WAIT = 45
@@ -23,12 +23,18 @@ def views(invocation_ids: Sequence[str]) -> list[judging.View]:
     Raises:
         BadInput: A name is none of a run.
     """
-    return [judging.view(lookup.find(i)) for i in invocation_ids]
+    return _views([lookup.find(i) for i in invocation_ids])
+
+
+def _views(runs: Sequence[lookup.Run]) -> list[judging.View]:
+    """Each cluster is asked once for all of its runs."""
+    remote_views.look_ahead(runs)
+    return [judging.view(run) for run in runs]
 
 
 def ended(view: judging.View) -> bool:
     """Whether nothing more can come of a run: every task has ended, or there is nothing left to look at."""
-    return view.state in FINAL or (view.run.directory is None and view.state not in LIVE)
+    return view.state in FINAL or (view.run.directory is None and view.run.remote is None and view.state not in LIVE)
 
 
 def until_final(invocation_ids: Sequence[str], seconds: float) -> list[judging.View]:
@@ -60,7 +66,7 @@ def _lasting(state: str, reason: str) -> str:
     # minutes: both change all the time.
     if state == "unknown":
         return ""
-    return reason.partition(":")[0] if state == "pending" else reason
+    return reason.partition(":")[0].partition("; the scheduler expects")[0] if state == "pending" else reason
 
 
 def _until(
@@ -70,14 +76,17 @@ def _until(
     found: Sequence[lookup.Run] = (),
 ) -> list[judging.View]:
     deadline = time.monotonic() + min(max(seconds, 0), LONGEST_WAIT)
-    first = now = [judging.view(run) for run in found] if found else views(invocation_ids)
+    began = time.monotonic()
+    first = now = _views(found) if found else views(invocation_ids)
     if seconds <= 0:
         return now
     sign: Pulse | None = None
     looked = time.monotonic()
+    took = looked - began
     while not done(first, now):
         left = deadline - time.monotonic()
-        if left <= 0 or children.wait(min(POLL_SECONDS, left)):
+        # A cluster that takes long to answer, or to be given up, must not hold the caller beyond its patience.
+        if left <= 0 or (took > POLL_SECONDS and left < took) or children.wait(min(POLL_SECONDS, left)):
             break
         seen = _pulse(now)
         fresh = time.monotonic() - looked < LOOK_SECONDS and left > POLL_SECONDS
@@ -86,6 +95,7 @@ def _until(
         # The sign is taken before the look: what changes during the look is seen by the next one.
         sign, looked = seen, time.monotonic()
         now = views(invocation_ids)
+        took = time.monotonic() - looked
     return now
 
 
@@ -95,6 +105,8 @@ def _pulse(runs: Sequence[judging.View]) -> Pulse | None:
     for view in runs:
         if view.run.directory is not None:
             parts.append(pulse(view.run.directory))
+        elif view.run.remote is not None:
+            parts.append(view.run.remote.address)  # nothing cheap tells: looked at every `LOOK_SECONDS`
         elif not ended(view):
             return None
     return tuple(parts)

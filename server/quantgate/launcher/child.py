@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import faults
 from ..errors import BadInput, QuantgateError
-from . import execdb, execdb_repair, orphans
+from . import execdb, execdb_repair, orphans, stamp
 
 LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 GENERATOR = "generate_invocation_id"
@@ -80,16 +80,21 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         hydra_overrides=[f"{LIMIT_KEY}={request['limit']}"] if request["limit"] else [],
         dict_overrides={"execution": {"output_dir": request["output_dir"].replace("${", "\\${")}},
     )
-    _allow(request, config)
+    laid = _allow(request, config)
+    if not dry_run and config.execution.get("type") == "slurm":
+        from . import slurm_start
+
+        slurm_start.use(Path(request["answer"]).parent, laid)
+        slurm_start.prepare(config, request["comment"], request["address"])
     invocation_id = run_eval(config, dry_run=dry_run, tasks=list(request["tasks"]) or None)
     return {"invocation_id": invocation_id}
 
 
-def _allow(request: dict[str, Any], config: Any) -> None:
+def _allow(request: dict[str, Any], config: Any) -> stamp.Stamp | None:
     """What a person allowed this launch, and the stamp that is to lie in its directory."""
     from omegaconf import OmegaConf
 
-    from . import commands, stamp
+    from . import commands
 
     trusted = commands.Trusted(**request["trusted"])
     commands.trust_in_this_process(
@@ -99,6 +104,7 @@ def _allow(request: dict[str, Any], config: Any) -> None:
     laid = stamp.from_json(request["stamp"]) if request["stamp"] else None
     if laid is not None:
         stamp.write_before_start(laid)
+    return laid
 
 
 def _resume(request: dict[str, Any]) -> dict[str, Any]:

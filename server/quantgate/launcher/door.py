@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import children, errors, redact, scratch
-from ..errors import LauncherError
+from ..errors import LauncherError, NoAnswer
 from . import commands, execdb, generated, launch_lock, stamp
 
 DRY_RUN_SECONDS = 120.0
@@ -70,6 +70,8 @@ class Request:
         lock: Descriptor of the launch lock (`launch_lock.taken`), which the child inherits; -1 for none.
         directory: For a resume, the invocation's directory; None for others.
         again: For a resume, the names of the task directories to run again.
+        address: For a cluster, the `user@host` that NEL's ssh gets; empty for others.
+        comment: For a cluster, what its jobs carry in their comment.
     """
 
     config: Path
@@ -83,6 +85,8 @@ class Request:
     lock: int = -1
     directory: Path | None = None
     again: Sequence[str] = ()
+    address: str = ""
+    comment: str = ""
 
 
 def dry_run(config: Path, env: Mapping[str, str], digest: str = "") -> Answer:
@@ -142,6 +146,8 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
             "parent": os.getpid(),
             "directory": str(request.directory or ""),
             "again": list(request.again),
+            "address": request.address,
+            "comment": request.comment,
         }
         finished = children.run(
             # -P: a module of that name in the working directory must not stand in for a package.
@@ -155,9 +161,9 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
         output = redact.redact(finished.output.replace(hide, HIDDEN) if hide else finished.output)
         output = _LAST_FOUR.sub("***", output)
         if finished.timed_out:
-            raise LauncherError(f"NEL did not answer within {seconds:.0f} s ({verb})", fix=_last_words(output))
+            raise NoAnswer(f"NEL did not answer within {seconds:.0f} s ({verb})", fix=_last_words(output))
         if not answer_file.is_file():
-            raise LauncherError(
+            raise NoAnswer(
                 f"The process that talks to NEL ended with status {finished.returncode}", fix=_last_words(output)
             )
         _raise_if_refused(json.loads(answer_file.read_text(encoding="utf-8")), verb)

@@ -241,6 +241,9 @@ def log_scan(report: ScanReport) -> Check:
     if fatal is not None and fatal.samples:
         first = fatal.samples[0]
         detail += f"; {first.file}:{first.line}: {first.text}"
+    unread = (*report.unread, *report.unreadable)
+    if unread:
+        detail += f"; not read: {', '.join(unread[:3])}"
     return Check("log_scan", report.verdict != "failed", one_line(detail, 400), "invalid")
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import BadInput
+from ..runs.log_scan import scan_task
 from ..runs.rundir import RunDir, TaskDir
-from ..runs.scan import scan
-from ..runs.status import task_status
+from ..runs.task_state import state_of
 from . import checks as c
 from .checks import Check
 from .expectation import Expectation
@@ -132,7 +132,7 @@ def _verify_task(task: TaskDir, expectation: Expectation) -> TaskVerification:
     evidence = _gather(task, expectation)
     table, stats = evidence.table, evidence.stats
     checks = (
-        c.finished(task_status(task, expectation.answers)),
+        c.finished(state_of(task, expectation.answers)),
         c.not_interrupted(task),
         c.results_readable(evidence.results, evidence.results_problem),
         c.metric_reported(evidence.results, evidence.reported, expectation),
@@ -145,7 +145,7 @@ def _verify_task(task: TaskDir, expectation: Expectation) -> TaskVerification:
         c.answers_differ(table),
         c.truncation(stats),
         c.limit_as_declared(evidence.config, evidence.config_problem, expectation),
-        c.log_scan(scan([task])),
+        c.log_scan(scan_task(task)),
         c.model(evidence.config),
     )
     verdict = c.worst(checks)
@@ -203,7 +203,7 @@ def _standard_error(reported: ReportedScore, table: SampleTable | None, expectat
 
 
 def _unexpected(task: TaskDir) -> TaskVerification:
-    status = c.finished(task_status(task))
+    status = c.finished(state_of(task))
     detail = "what this task should have done (harness, samples, metric) is not known"
     unknown = Check("samples_scored", False, detail, "incomplete")
     return TaskVerification(task.directory, "incomplete", None, None, (status, unknown), None)

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from ..errors import BadInput
 from ..redact import redact
 from .rundir import TaskDir
 from .sanitise import decode
+from .scanner import files
+from .scanner.files import MAX_FILES
+from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page
 
 Role = Literal["client", "server", "slurm", "proxy", "export", "install", "runner"]
 
+__all__ = ["MAX_BYTES", "MAX_FILES", "MAX_LINES", "LogEntry", "LogFile", "Role"]
+
 MAX_LINES = 500
-MAX_BYTES = 64 * 1024
-"""The most of a log that one answer holds, before decoding."""
-MAX_FILES = 200
-
-_BLOCK_BYTES = 16 * 1024
-_CONTEXT_BYTES = 8 * 1024
-"""Read beside a page so that a secret that the page's edge cuts is still recognised; a private key fits."""
-
-_ROLES: tuple[tuple[re.Pattern[str], Role], ...] = (
-    (re.compile(r"client(_stdout|-.*)?\.log"), "client"),
-    (re.compile(r"server(_stdout|-.*)?\.log"), "server"),
-    (re.compile(r"slurm-.*\.(log|out)"), "slurm"),
-    (re.compile(r"proxy.*\.log"), "proxy"),
-    (re.compile(r"export.*\.log"), "export"),
-    (re.compile(r"install\.log"), "install"),
-    (re.compile(r".*\.log"), "runner"),
-)
-_ORDER: tuple[Role, ...] = ("client", "server", "runner", "install", "slurm", "proxy", "export")
 
 
 @dataclass(frozen=True)
@@ -79,46 +65,29 @@ class LogEntry:
 
 
 def log_files(task: TaskDir) -> list[LogFile]:
-    """The logs of a task: the client's first; within a role the newest first.
+    """The logs of a task: the newest job's first, of these the client's first; within a role the newest first.
 
     A link that leads out of the run's directory is no log of it: `foreign_links` names those.
     """
-    found: list[LogFile] = []
-    for entry, role in _entries(task):
-        try:
-            if entry.is_file() and not _leads_out(task, entry):
-                stat = entry.stat()
-                found.append(LogFile(task.directory, Path(entry.path), role, stat.st_size, stat.st_mtime))
-        except OSError:
-            # Gone since it was listed.
-            continue
-    found.sort(key=lambda f: (_ORDER.index(f.role), -f.modified, f.path.name))
-    return found[:MAX_FILES]
+    found, _ = _listing(task)
+    ordered = files.newest_first(found, files.chain_of(str(task.path)))
+    return [
+        LogFile(task.directory, task.logs / f.name, cast(Role, f.role), f.size, f.modified) for f in ordered[:MAX_FILES]
+    ]
 
 
 def foreign_links(task: TaskDir) -> list[str]:
     """The names in a task's logs that lead out of the run's directory; what they lead to is never read."""
-    return sorted(entry.name for entry, _ in _entries(task) if _leads_out(task, entry))[:MAX_FILES]
+    return _listing(task)[1]
 
 
-def _entries(task: TaskDir) -> list[tuple[os.DirEntry[str], Role]]:
+def _listing(task: TaskDir) -> tuple[list[files.Found], list[str]]:
+    run = task.path.parent if task.index is not None else task.path
     try:
-        with os.scandir(task.logs) as entries:
-            named = [(e, next((r for pattern, r in _ROLES if pattern.fullmatch(e.name)), None)) for e in entries]
+        return files.listing(str(task.logs), str(run))
     except OSError:
         # Not started, or gone: `task_status` says which.
-        return []
-    return [(entry, role) for entry, role in named if role is not None]
-
-
-def _leads_out(task: TaskDir, entry: os.DirEntry[str]) -> bool:
-    if not entry.is_symlink() and not task.logs.is_symlink():
-        return False
-    run = (task.path.parent if task.index is not None else task.path).resolve()
-    try:
-        return not Path(entry.path).resolve().is_relative_to(run)
-    except (OSError, RuntimeError):
-        return True
+        return [], []
 
 
 def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
@@ -138,10 +107,9 @@ def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
         raise BadInput(f"lines={lines} asks for nothing", fix=f"give 1 to {MAX_LINES}")
     with _opened(file) as descriptor:
         total = os.fstat(descriptor).st_size
-        end = min(before or total, total)
-        start = _page_start(descriptor, end, min(lines, MAX_LINES))
-        text = _span(descriptor, total, start, end)
-    return LogEntry(file.task, file.path.name, text, total, start, shrunk=before > total)
+        read = page(lambda size, at: os.pread(descriptor, size, at), total, min(lines, MAX_LINES), before)
+    text = redacted_middle(read.raw, read.start - read.around, read.end - read.around)
+    return LogEntry(file.task, file.path.name, text, total, read.start, shrunk=before > total)
 
 
 def read_span(file: LogFile, start: int, end: int) -> LogEntry:
@@ -167,43 +135,13 @@ def _opened(file: LogFile) -> Iterator[int]:
 
 
 def _span(descriptor: int, total: int, start: int, end: int) -> str:
-    context_start = max(0, start - _CONTEXT_BYTES)
-    raw = os.pread(descriptor, min(total, end + _CONTEXT_BYTES) - context_start, context_start)
-    return _redacted_middle(raw, start - context_start, end - context_start)
+    context_start = max(0, start - CONTEXT_BYTES)
+    raw = os.pread(descriptor, min(total, end + CONTEXT_BYTES) - context_start, context_start)
+    return redacted_middle(raw, start - context_start, end - context_start)
 
 
-def _page_start(descriptor: int, end: int, lines: int) -> int:
-    """Where the page of so many lines begins that ends at `end`."""
-    position, page = end, b""
-    while position > 0 and len(page) < MAX_BYTES:
-        size = min(_BLOCK_BYTES, position, MAX_BYTES - len(page))
-        position -= size
-        page = os.pread(descriptor, size, position) + page
-        # The newline that ends the last line begins no further one.
-        if page.count(b"\n", 0, len(page) - 1) >= lines:
-            break
-    cut = len(page) - 1
-    for _ in range(lines):
-        cut = page.rfind(b"\n", 0, max(cut, 0))
-        if cut < 0:
-            break
-    if cut >= 0:
-        return position + cut + 1
-    first = page.find(b"\n") + 1
-    # The cap fell inside a line: begin at the next whole one, unless that line is all there is; then at a whole character.
-    if position > 0 and 0 < first < len(page):
-        return position + first
-    return position + (_inside_character(page[:4]) if position > 0 else 0)
-
-
-def _inside_character(raw: bytes) -> int:
-    """How many bytes at the beginning belong to a UTF-8 character that began before (at most three)."""
-    inside = next((i for i, byte in enumerate(raw) if byte & 0xC0 != 0x80), 0)
-    return min(inside, 3)
-
-
-def _redacted_middle(raw: bytes, start: int, end: int) -> str:
-    """The bytes from start to end, redacted as part of what surrounds them."""
+def redacted_middle(raw: bytes, start: int, end: int) -> str:
+    """The bytes from start to end as text, redacted as part of what surrounds them."""
     lead, middle, tail = raw[:start], raw[start:end], raw[end:]
     whole = redact(decode(lead) + decode(middle) + decode(tail))
     rest = whole[_shared(redact(decode(lead)), whole) :]

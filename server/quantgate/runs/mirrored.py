@@ -25,6 +25,7 @@ from ..cluster import mirror
 from ..cluster.connection import Connection, connection
 from ..cluster.listing import Listing, RemoteFile, list_run
 from ..errors import BadInput, StorageError
+from . import origins
 from .rundir import RunDir
 
 MOST_BYTES = 8 << 30
@@ -135,6 +136,7 @@ def _made(link: Connection, root: PurePosixPath, start: PurePosixPath, place: Pa
             where=told[0] if told else "",
             fix="give the directory below execution.output_dir, or one of its tasks",
         ) from None
+    origins.remember(target, link.host, str(root))
     return Mirror(link.host, str(asked), run, tuple(told), count, size)
 
 

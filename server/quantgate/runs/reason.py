@@ -8,9 +8,9 @@ import re
 from .logs import LogFile, log_files
 from .rundir import TaskDir
 from .sanitise import decode, one_line
+from .scanner.tracebacks import TracebackReader
 from .signatures import TRACEBACK, SignatureTable, load_signatures
 from .stages import SERVER_ERROR_MARKER
-from .traceback_reader import TracebackReader
 
 REASON_CHARACTERS = 300
 TAIL_BYTES = 256 * 1024

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
-from ..cluster import hosts
+from ..cluster import hosts, ssh_settings
 from ..errors import BadInput
 from ..launcher import execdb
 from .rundir import invocation_in, is_task_name
 
+HOST_SECONDS = 2.0
 _ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}):(?P<path>/.*)", re.DOTALL)
 
 
@@ -60,6 +63,20 @@ class RemoteRun:
         return invocation_in(PurePosixPath(self.path).name)
 
 
+def host_of(name: str, user: str = "") -> hosts.Host:
+    """`hosts.find`, remembered for two seconds: many runs are on few hosts, and each time it reads the user's files.
+
+    Raises:
+        BadInput: A clusters.yaml is broken.
+    """
+    return _host_of(name, user, str(ssh_settings.config_file()), int(time.monotonic() / HOST_SECONDS))
+
+
+@lru_cache(maxsize=64)
+def _host_of(name: str, user: str, _config: str, _period: int) -> hosts.Host:
+    return hosts.find(name, user)
+
+
 def parse(address: str) -> RemoteRun | None:
     """The run that `host:/absolute/path` means; None for a text that is no such address.
 
@@ -78,7 +95,7 @@ def parse(address: str) -> RemoteRun | None:
         )
     if path.name in ("artifacts", "logs") and is_task_name(path.parent.name):
         path = path.parent
-    host = hosts.find(match["host"]).address
+    host = host_of(match["host"]).address
     if is_task_name(path.name) and not invocation_in(path.name):
         return RemoteRun(host, str(path.parent), only=path.name)
     return RemoteRun(host, str(path))
@@ -92,7 +109,7 @@ def recorded(jobs: Iterable[execdb.Job]) -> RemoteRun | None:
     first = rows[0]
     path = str(PurePosixPath(first.remote_dir).parent)
     tasks = [RemoteTask(job.remote_dir, job.slurm_job_id) for job in rows]
-    host = hosts.find(first.hostname, first.username).address
+    host = host_of(first.hostname, first.username).address
     return RemoteRun(host, path, tuple(sorted(tasks, key=lambda task: _index(task.directory))))
 
 

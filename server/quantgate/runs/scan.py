@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
 
-from .logs import LogFile, log_files
-from .pattern import PATTERN_CLASS, grep
-from .pieces import Block, read_blocks
+from ..errors import BadInput
+from ..redact import redact
+from .pattern import PATTERN_CLASS, checked
+from .prefilter import prefilter
 from .rundir import TaskDir
-from .sanitise import decode, one_line
-from .signatures import TRACEBACK, Severity, Signature, SignatureTable, load_signatures
-from .traceback_reader import START, TracebackReader
+from .sanitise import one_line
+from .scanner import program
+from .scanner.search import MOST_PATTERN
+from .signatures import TRACEBACK, Severity, SignatureTable, load_signatures
 
 ScanVerdict = Literal["clean", "suspicious", "failed"]
 
-SAMPLES_PER_CLASS = 3
 SAMPLE_CHARACTERS = 300
-_WINDOW = 2000
-_START = START.lower().encode()
+SECONDS = 150.0
+"""A scan ends then, and says what it did not read."""
+SIDE_BY_SIDE = 4
+"""Parts of one large log that are searched at once, where there are so many processors."""
+_LEAD_CHARACTERS = 100
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class ScanClass:
         meaning: What it says about the run.
         fix: What to do.
         samples: The first lines, at most three.
+        earlier_job: Only in logs of jobs that a later job of the same task took over from: it decides nothing.
     """
 
     name: str
@@ -51,6 +57,7 @@ class ScanClass:
     meaning: str
     fix: str
     samples: tuple[ScanSample, ...]
+    earlier_job: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,18 @@ class ScanReport:
     """What a scan found.
 
     Attributes:
-        verdict: "failed" with a fatal class, "suspicious" with another, else "clean"; also when there was no log.
-        classes: Fatal ones first, then by count.
+        verdict: "failed" with a fatal class, "suspicious" with another or where not all was read, else "clean"; also when
+            there was no log.
+        classes: Fatal ones first, then by count; what only earlier jobs show stands last.
         benign: What was seen and left out of account.
         files: Logs that were read.
         bytes_scanned: Of all of them.
         unreadable: Logs that could not be read, with the reason.
+        unread: Logs that were not read to their end, because time was up.
+        left_out: Logs beyond the number that one scan reads.
+        outside: Names that lead out of the run's directory; never read.
+        absent: Tasks without a directory of logs, with the reason.
+        note: How the scan differs from what it should be; empty when it does not.
     """
 
     verdict: ScanVerdict
@@ -80,27 +93,14 @@ class ScanReport:
     files: int
     bytes_scanned: int
     unreadable: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    left_out: int = 0
+    outside: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    note: str = ""
 
 
-@dataclass
-class _Tally:
-    counts: Counter[str] = field(default_factory=Counter)
-    benign: Counter[str] = field(default_factory=Counter)
-    samples: dict[str, list[ScanSample]] = field(default_factory=dict)
-    last_line: dict[str, int] = field(default_factory=dict)
-
-    def add(self, name: str, file: str, line: int, text: str) -> None:
-        if self.last_line.get(name) == line:
-            # Another piece of one long line: a line counts once.
-            return
-        self.last_line[name] = line
-        self.counts[name] += 1
-        kept = self.samples.setdefault(name, [])
-        if len(kept) < SAMPLES_PER_CLASS:
-            kept.append(ScanSample(file, line, one_line(text, SAMPLE_CHARACTERS)))
-
-
-def scan(tasks: Iterable[TaskDir], pattern: str = "", roles: Iterable[str] = ()) -> ScanReport:
+def scan(tasks: Iterable[TaskDir], pattern: str = "", roles: Iterable[str] = (), file: str = "") -> ScanReport:
     """Scan the logs of tasks on this machine, in one pass and bounded memory.
 
     Args:
@@ -108,79 +108,126 @@ def scan(tasks: Iterable[TaskDir], pattern: str = "", roles: Iterable[str] = ())
         pattern: An extended regular expression to look for besides the table; counted as the class "pattern", which
             does not change the verdict.
         roles: Only logs of these roles; empty for all.
+        file: Only logs of this name; empty for all.
 
     Raises:
         BadInput: `pattern` is too long or not a regular expression.
     """
+    described = [described_task(t) for t in tasks]
+    asked = request(described, checked(pattern), roles, file)
+    return report(program.scan(asked))
+
+
+def described_task(task: TaskDir) -> dict[str, str]:
+    """A task of this machine as the scanner takes it."""
+    run = task.path.parent if task.index is not None else task.path
+    return {"label": task.directory, "path": str(task.path), "logs": str(task.logs), "run": str(run)}
+
+
+def request(tasks: Sequence[Mapping[str, str]], pattern: str, roles: Iterable[str], file: str) -> dict[str, Any]:
+    """What `scanner.program.scan` is asked, here or on a cluster.
+
+    Args:
+        tasks: Each with `label`, `path`, `logs` and `run` (the directory that links must not leave).
+        pattern: The caller's own, checked.
+        roles: As for `scan`.
+        file: As for `scan`.
+    """
+    return {
+        "tasks": [dict(t) for t in tasks],
+        "roles": sorted(set(roles)),
+        "file": file,
+        "pattern": pattern,
+        "own": PATTERN_CLASS,
+        "traceback": TRACEBACK,
+        "seconds": SECONDS,
+        "side_by_side": SIDE_BY_SIDE,
+        **_table(),
+    }
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
     table = load_signatures()
-    wanted = set(roles)
-    tally, files, scanned, unreadable = _Tally(), 0, 0, []
-    own: list[ScanClass] = []
-    logs = [log for task in tasks for log in log_files(task) if not wanted or log.role in wanted]
-    for log in logs:
-        try:
-            _scan_file(log, table, tally)
-        except OSError as error:
-            unreadable.append(f"{_label(log)}: {error.strerror}")
-            continue
-        files += 1
-        scanned += log.size
-    if pattern:
-        found = grep([(_label(log), log.path) for log in logs], pattern, SAMPLES_PER_CLASS)
-        if found.count:
-            samples = tuple(ScanSample(m.file, m.line, one_line(m.text, SAMPLE_CHARACTERS)) for m in found.first)
-            fix = "the count stops at a limit: narrow the pattern" if found.cut_short else ""
-            own = [ScanClass(PATTERN_CLASS, found.count, "note", "Lines that match the given pattern.", fix, samples)]
-    classes = _classes(table, tally)
+    anchors = {s.name: [a.decode() for a in s.anchors] for s in table.signatures}
+    return {
+        "rules": [
+            {"name": s.name, "anchors": anchors[s.name], "pattern": s.pattern.pattern}
+            for s in table.signatures
+            if s.name != TRACEBACK
+        ],
+        "benign": [{"name": b.name, "pattern": b.pattern.pattern, "phrase": b.phrase} for b in table.benign],
+        "prefilter": prefilter([s.pattern.pattern for s in table.signatures], [a for n in anchors.values() for a in n]),
+    }
+
+
+def report(answer: Mapping[str, Any]) -> ScanReport:
+    """The answer of `scanner.program.scan`, which may come from a cluster and is not trusted, fit to be shown.
+
+    Raises:
+        BadInput: grep did not take the caller's pattern.
+    """
+    if answer["complaint"]:
+        said = one_line(str(answer["complaint"]), 200)
+        raise BadInput("grep does not accept the pattern", where=said, fix="give a simpler extended regular expression")
+    table = load_signatures()
+    classes = sorted(
+        (c for c in (_class(row, table) for row in answer["classes"]) if c is not None),
+        key=lambda c: (c.severity != "note", c.earlier_job, c.severity != "fatal", -c.count, c.name),
+    )
+    partly = bool(answer["cut"] or answer["left_out"] or answer["unreadable"])
     verdict: ScanVerdict = "clean"
-    if classes:
-        verdict = "failed" if any(c.severity == "fatal" for c in classes) else "suspicious"
-    benign = tuple(BenignCount(n, c) for n, c in tally.benign.most_common())
-    return ScanReport(verdict, (*own, *classes), benign, files, scanned, tuple(unreadable))
+    if any(c.severity == "fatal" for c in classes):
+        verdict = "failed"
+    elif partly or any(c.severity == "suspect" for c in classes):
+        verdict = "suspicious"
+    benign = sorted(answer["benign"].items(), key=lambda item: -int(item[1]))
+    return ScanReport(
+        verdict=verdict,
+        classes=tuple(classes),
+        benign=tuple(BenignCount(one_line(str(n), 60), int(c)) for n, c in benign[:MOST_NAMED]),
+        files=int(answer["files"]),
+        bytes_scanned=int(answer["bytes"]),
+        unreadable=_names(answer["unreadable"]),
+        unread=_names(answer["cut"]),
+        left_out=int(answer["left_out"]),
+        outside=_names(answer["outside"]),
+        absent=_names(answer["absent"]),
+        note=str(answer.get("note", "")),
+    )
 
 
-def _label(log: LogFile) -> str:
-    return f"{log.task}/{log.path.name}"
+def _names(found: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(one_line(str(name), 300) for name in found[:MOST_NAMED])
 
 
-def _classes(table: SignatureTable, tally: _Tally) -> list[ScanClass]:
-    found = [
-        ScanClass(s.name, tally.counts[s.name], s.severity, s.meaning, s.fix, tuple(tally.samples[s.name]))
-        for s in table.signatures
-        if tally.counts[s.name]
-    ]
-    return sorted(found, key=lambda c: (c.severity != "fatal", -c.count))
+def _class(row: Mapping[str, Any], table: SignatureTable) -> ScanClass | None:
+    samples = tuple(ScanSample(one_line(str(s["file"]), 300), int(s["line"]), _shown(s)) for s in row["samples"][:3])
+    count = int(row["count"])
+    if row["name"] == PATTERN_CLASS:
+        cut = count >= MOST_PATTERN
+        fix = "the count stops at a limit: narrow the pattern" if cut else ""
+        meaning = "Lines that match the given pattern."
+        return ScanClass(PATTERN_CLASS, min(count, MOST_PATTERN), "note", meaning, fix, samples)
+    signature = next((s for s in table.signatures if s.name == row["name"]), None)
+    if signature is None:
+        return None
+    if row["earlier"]:
+        meaning = f"In an earlier job of the chain: {signature.meaning}"
+        return ScanClass(signature.name, count, "suspect", meaning, signature.fix, samples, earlier_job=True)
+    return ScanClass(signature.name, count, signature.severity, signature.meaning, signature.fix, samples)
 
 
-def _scan_file(log: LogFile, table: SignatureTable, tally: _Tally) -> None:
-    label, reader = _label(log), TracebackReader()
-    tally.last_line.clear()
-    order = [s for s in table.signatures if s.name != TRACEBACK]
-    anchors = {a: i for i, s in enumerate(order) for a in s.anchors}
-    for block in read_blocks(log.path, log.size):
-        if reader.inside or _START in block.folded:
-            _read_tracebacks(block, reader, label, tally)
-        for piece, indexes in block.find(anchors):
-            text = decode(piece.raw)
-            hits, benign = table.judge(text, [order[i] for i in sorted(indexes)])
-            if benign:
-                tally.benign[benign] += 1
-            for signature in hits:
-                tally.add(signature.name, label, piece.line, _around(text, signature))
-
-
-def _read_tracebacks(block: Block, reader: TracebackReader, label: str, tally: _Tally) -> None:
-    for piece in block.pieces():
-        if reader.inside or START.encode() in piece.raw:
-            raised = reader.feed(decode(piece.raw[:_WINDOW]))
-            if raised is not None:
-                tally.add(TRACEBACK, label, piece.line, str(raised))
-
-
-def _around(text: str, signature: Signature) -> str:
-    """The part of a long line that holds the match."""
-    match = signature.pattern.search(text)
-    if len(text) <= _WINDOW or match is None:
-        return text
-    start = max(0, match.start() - SAMPLE_CHARACTERS // 3)
-    return text[start : start + _WINDOW]
+def _shown(sample: Mapping[str, Any]) -> str:
+    """A sample's text about its match; redacted as part of all that is known of its line, then cut."""
+    text, begins = str(sample["text"]), int(sample["begins"])
+    whole = one_line(text, len(text) + 1000)
+    if len(whole) <= SAMPLE_CHARACTERS:
+        return whole
+    lead = " ".join(redact(text[:begins]).split())
+    start = max(0, next((i for i, (a, b) in enumerate(zip(lead, whole, strict=False)) if a != b), len(lead)))
+    start = max(0, start - _LEAD_CHARACTERS)
+    # A word that the window cuts may be the rest of a secret.
+    if start:
+        start = whole.find(" ", start) + 1 or start
+    return one_line(whole[start:], SAMPLE_CHARACTERS)

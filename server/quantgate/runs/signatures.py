@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .scanner.lines import FLAGS, judge
+
 TABLE = Path(__file__).with_name("signatures.yaml")
 TRACEBACK = "python_traceback"
 """The class whose samples are a traceback's last frame and message; it has no pattern of its own."""
@@ -103,17 +105,7 @@ class SignatureTable:
         if among is None:
             folded = line.lower().encode("utf-8", "replace")
             among = [s for s in self.signatures if any(a in folded for a in s.anchors)]
-        hits = [s for s in among if s.pattern.search(line)]
-        if not hits:
-            return [], ""
-        for benign in self.benign:
-            if benign.phrase:
-                rest = benign.pattern.sub("", line)
-                if rest != line and not (hits := [s for s in hits if s.pattern.search(rest)]):
-                    return [], benign.name
-            elif benign.pattern.search(line):
-                return [], benign.name
-        return hits, ""
+        return judge(line, among, self.benign)
 
 
 @lru_cache(maxsize=1)
@@ -128,11 +120,11 @@ def load_signatures() -> SignatureTable:
                 r.name,
                 r.severity,
                 tuple(a.encode() for a in r.anchors),
-                re.compile(r.pattern, re.IGNORECASE),
+                re.compile(r.pattern, FLAGS),
                 r.meaning,
                 r.fix,
             )
             for r in table.signatures
         ),
-        tuple(Benign(r.name, re.compile(r.pattern, re.IGNORECASE), r.scope == "phrase") for r in table.benign),
+        tuple(Benign(r.name, re.compile(r.pattern, FLAGS), r.scope == "phrase") for r in table.benign),
     )

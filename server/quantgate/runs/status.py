@@ -51,6 +51,8 @@ class TaskStatus:
         samples_expected: As the caller gave it.
         eta_seconds: Until the last sample; None when it cannot be known.
         exit_code: Of the finished task.
+        scheduler_state: Slurm's own state and reason ("PENDING (Priority)"); empty for a task that is on this machine.
+        job_ids: Slurm's jobs of it, oldest first; empty for a task that is on this machine.
     """
 
     task: str
@@ -60,6 +62,8 @@ class TaskStatus:
     samples_expected: int | None
     eta_seconds: int | None
     exit_code: int | None = None
+    scheduler_state: str = ""
+    job_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

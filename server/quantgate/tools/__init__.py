@@ -10,6 +10,7 @@ from .check_environment import TOOL as CHECK_ENVIRONMENT
 from .detect_quantization import TOOL as DETECT_QUANTIZATION
 from .dry_run import TOOL as DRY_RUN
 from .edit_config import TOOL as EDIT_CONFIG
+from .grep_slurm_logs import TOOL as GREP_SLURM_LOGS
 from .list_tasks import TOOL as LIST_TASKS
 from .logs import TOOL as LOGS
 from .read_model_config import TOOL as READ_MODEL_CONFIG
@@ -32,6 +33,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     RUN,
     STATUS,
     LOGS,
+    GREP_SLURM_LOGS,
     RESUME,
     CANCEL,
     VERIFY_RUN,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..gates import cancelling
+from ..gates.cancellation import Cancellation
 from .spec import ToolResult, ToolSpec
 
 
@@ -29,12 +30,14 @@ class CancelResult(ToolResult):
 
     invocation_id: str
     cancelled: list[CancelledTask]
-    still_running: list[str] = Field(description="What still runs, by process or container; empty when all is gone.")
+    still_running: list[str] = Field(
+        description="What still runs, by process, container or job; empty when all is gone."
+    )
     finished: list[FinishedTask] = Field(description="Had ended before: nothing was done to them.")
 
 
 def cancel(
-    invocation_id: Annotated[str, Field(description="The run's id or directory.")],
+    invocation_id: Annotated[str, Field(description="The run's id, its directory, or host:/path.")],
     tasks: Annotated[list[str], Field(description="Only these tasks; empty: all.")] = [],  # noqa: B006
 ) -> CancelResult:
     """End a canary or run, or some of its tasks: all that it started, looked at afterwards. Ask the user first unless they asked
@@ -44,30 +47,39 @@ def cancel(
         next_step=_next_step(done),
         warnings=_warnings(done),
         invocation_id=done.run.invocation_id,
-        cancelled=[CancelledTask(task=t, job_ids=_job_ids(done.run.invocation_id, t)) for t in done.cancelled],
+        cancelled=[CancelledTask(task=t, job_ids=_job_ids(done, t)) for t in done.cancelled],
         still_running=list(done.still_running),
         finished=[FinishedTask(task=task, state=state) for task, state in done.finished],
     )
 
 
-def _job_ids(invocation_id: str, task: str) -> list[str]:
+def _job_ids(done: Cancellation, task: str) -> list[str]:
+    """Slurm's ids on a cluster, else NEL's own."""
+    if done.jobs:
+        return list(done.jobs.get(task, ()))
     index = task.rpartition(".")[2]
-    return [f"{invocation_id}.{index}"] if index.isdigit() else []
+    return [f"{done.run.invocation_id}.{index}"] if index.isdigit() else []
 
 
-def _warnings(done: cancelling.Cancellation) -> list[str]:
-    left = ["Not everything is ended; what is listed still runs."] if done.still_running else []
-    return left + [f"The container {name} had outlived its task and was ended." for name in done.leftovers[:10]]
+def _warnings(done: Cancellation) -> list[str]:
+    left = ["Not everything is ended, as far as was seen; what is listed may still run."] if done.still_running else []
+    left += [f"The container {name} had outlived its task and was ended." for name in done.leftovers[:10]]
+    return left + list(done.notes)
 
 
-def _next_step(done: cancelling.Cancellation) -> str:
-    invocation = done.run.invocation_id
+def _next_step(done: Cancellation) -> str:
+    run = done.run
+    invocation = run.invocation_id if run.attempt or not run.remote else run.remote.address
     if done.still_running:
         return f"cancel(invocation_id='{invocation}') once more; if the same still runs, tell the user what it is."
+    if done.cancelled and run.attempt is None:
+        return "Tell the user that it is ended; it was not launched by quantgate, so they take it up again themselves."
     if done.cancelled:
         return (
             f"Tell the user that it is ended; resume(invocation_id='{invocation}') takes it up again where it stopped."
         )
+    if any(state in ("unknown", "unreachable") for _, state in done.finished):
+        return f"Nothing of it was found to end. status(invocation_ids=['{invocation}']) says what is not known of it, and why."
     return f"Nothing of it was running. status(invocation_ids=['{invocation}']) shows how it ended."
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..evalconfig import lint
 from ..evalconfig.images import images
+from ..redact import redact
 from .findings import FindingRow, finding_row
 from .spec import ToolResult, ToolSpec
 
@@ -40,43 +41,53 @@ class CheckedConfig(ToolResult):
 
 def check_config(
     config: Annotated[str, Field(description="Path of the launcher config.")],
-    preflight: Annotated[bool, Field(description="Also look at the cluster (Slurm).")] = False,
+    preflight: Annotated[
+        bool, Field(description="Also look at the cluster over SSH (Slurm): paths, partition, account, space.")
+    ] = False,
 ) -> CheckedConfig:
     """Lint a launcher config as NEL would compose it: gaps, misspelt keys, task names, variables that are not set.
 
-    Use it before dry_run and after edits: it finds in milliseconds what NEL's dry run lets through. It changes nothing
-    and reaches nothing. Each finding has the rule's id, the line and the fix; `quantgate: silence: [ID]` in the config
-    silences a rule.
+    Use it before dry_run and after edits: it finds in milliseconds what NEL's dry run lets through. It changes nothing.
+    `preflight` also looks at the cluster: use it before the first canary there. Each finding has the rule's id, the line
+    and the fix; `quantgate: silence: [ID]` in the config silences a rule.
     Example: check_config(config="eval.yaml")
     """
-    report = lint.check(Path(config).expanduser())
+    path = Path(config).expanduser()
+    report = lint.check(path)
+    seen: dict[str, str] = {}
+    warnings: list[str] = []
+    if preflight:
+        report, seen, warnings = _preflight(path, report)
     needed = images(report.composed) if report.composed else []
     return CheckedConfig(
         ok=report.ok,
         findings=[finding_row(finding) for finding in report.findings[:MAX_FINDINGS]],
         rules_checked=report.rules_checked,
         images=[ImageRow(image=i.image, registry=i.registry, access=i.access) for i in needed],
-        preflight={},
+        preflight={name: redact(text) for name, text in seen.items()},
         silenced=report.silenced,
         skipped=report.skipped,
         omitted=max(0, len(report.findings) - MAX_FINDINGS),
-        warnings=_warnings(report, preflight),
+        warnings=[*_warnings(report), *[redact(text) for text in warnings]],
         next_step=_next_step(report, config),
     )
 
 
-def _warnings(report: lint.Report, preflight: bool) -> list[str]:
-    warnings = []
-    if report.silenced:
-        warnings.append(f"The config silences {', '.join(report.silenced)}: these rules were not applied.")
-    if preflight:
-        on_slurm = report.composed is not None and report.composed.executor == "slurm"
-        warnings.append(
-            "The cluster was not looked at: this version has no cluster preflight."
-            if on_slurm
-            else "There is nothing to preflight: the config does not run on a cluster."
-        )
-    return warnings
+def _preflight(path: Path, report: lint.Report) -> tuple[lint.Report, dict[str, str], list[str]]:
+    if report.composed is None:
+        return report, {}, ["The cluster was not looked at: the config does not compose."]
+    if report.composed.executor != "slurm":
+        return report, {}, ["There is nothing to preflight: the config does not run on a Slurm cluster."]
+    # Imported here: a server that starts does not need this room.
+    from ..gates.preflight import preflight as look
+
+    found = look(path, report)
+    return found.report, dict(found.seen), list(found.warnings)
+
+
+def _warnings(report: lint.Report) -> list[str]:
+    silenced = f"The config silences {', '.join(report.silenced)}: these rules were not applied."
+    return [*([silenced] if report.silenced else []), *report.notes]
 
 
 def _next_step(report: lint.Report, config: str) -> str:
@@ -88,4 +99,4 @@ def _next_step(report: lint.Report, config: str) -> str:
     return f"Mend {first.rule} at {first.path}: {first.fix}; changes of the file go through edit_config(config={config!r}, …)."
 
 
-TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True)
+TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True, open_world=True)

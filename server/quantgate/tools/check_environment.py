@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from .. import environment
 from ..gates import ledger
+from ..redact import redact
 from .spec import ToolResult, ToolSpec
 
 
@@ -42,6 +43,15 @@ class Cluster(BaseModel):
     host: str
     reachable: bool
     reason: str
+    address: str
+    user: str
+    slurm: str
+    partitions: str
+    accounts: list[str]
+    rsync: bool
+    python3: bool
+    workspace: str
+    gpu_type: str
 
 
 class Patch(BaseModel):
@@ -78,16 +88,20 @@ def check_environment(
         str, Field(description="A workspace or the root of several; empty: MODELOPT_WORKSPACE_ROOT or ./workspaces.")
     ] = "",
     config: Annotated[str, Field(description="A launcher config whose variables are looked up.")] = "",
-    host: Annotated[str, Field(description="A cluster's login host.")] = "",
+    host: Annotated[str, Field(description="A cluster's login host or name, looked at over SSH.")] = "",
 ) -> CheckEnvironmentResult:
     """Look at what is here before an evaluation: the launcher, container engine, credentials (by name, never the value),
-    workspaces with their checkpoints, configs, earlier runs and runtime patches. The first call of every evaluation.
+    workspaces with their checkpoints, configs, earlier runs and runtime patches, clusters. The first call of every evaluation.
     Example: check_environment() or check_environment(config="eval.yaml")."""
     found = environment.look(workspace=workspace, config=config, host=host)
     note = ledger.network_note()
     return CheckEnvironmentResult.model_validate(
-        {"next_step": _next_step(found), "warnings": [note] if note else [], **environment.as_rows(found)}
+        {"next_step": _next_step(found), "warnings": _warnings(note, found), **environment.as_rows(found)}
     )
+
+
+def _warnings(note: str, found: environment.Environment) -> list[str]:
+    return [*([note] if note else []), *[redact(text) for text in found.warnings]]
 
 
 def _next_step(found: environment.Environment) -> str:
@@ -100,4 +114,4 @@ def _next_step(found: environment.Environment) -> str:
     return f"Ask for the model if it is not known, then detect_quantization(model={model})."
 
 
-TOOL = ToolSpec(function=check_environment, step="0, 1", title="Check the environment")
+TOOL = ToolSpec(function=check_environment, step="0, 1", title="Check the environment", open_world=True)

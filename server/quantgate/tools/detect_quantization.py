@@ -87,7 +87,8 @@ class Quantization(ToolResult):
 
 def detect_quantization(
     model: Annotated[
-        str, Field(description="Checkpoint directory, .gguf file, or hub handle (only headers are fetched).")
+        str,
+        Field(description="Checkpoint directory, .gguf file, host:/path, or hub handle (only headers are fetched)."),
     ],
     framework: Annotated[str, Field(description="vllm, sglang, trtllm, nim or llamacpp.")] = "vllm",
     gpu_arch: Annotated[str, Field(description="Such as H100, B200 or sm_90; empty: not known.")] = "",
@@ -101,9 +102,11 @@ def detect_quantization(
     # Imported here: a server that starts does not need this room.
     from ..checkpoint import recommend, serving
     from ..checkpoint.inspection import inspect_model
+    from ..gates import contact
 
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
+    contact.require_allowed(model)
     inspected = inspect_model(model, reach_hub=True)
     record = inspected.record
     advice = _advice(inspected, wanted, gpu)

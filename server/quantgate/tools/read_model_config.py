@@ -83,7 +83,8 @@ class ModelConfig(ToolResult):
 
 def read_model_config(
     model: Annotated[
-        str, Field(description="Checkpoint directory, .gguf file, or hub handle (only headers are fetched).")
+        str,
+        Field(description="Checkpoint directory, .gguf file, host:/path, or hub handle (only headers are fetched)."),
     ],
     gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU, in GB.")] = 0,
     gpus: Annotated[int, Field(description="GPUs of one node.")] = 0,
@@ -100,9 +101,11 @@ def read_model_config(
     from ..checkpoint import serving
     from ..checkpoint.card.card import safe_card, what_to_search
     from ..checkpoint.inspection import inspect_model
+    from ..gates import contact
 
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
+    contact.require_allowed(model)
     inspected = inspect_model(model, reach_hub=True)
     source, record, facts = inspected.source, inspected.record, inspected.facts
     quotes, cut, card_error = safe_card(source.path)
@@ -111,7 +114,7 @@ def read_model_config(
     warnings = [*inspected.warnings, *([card_error] if card_error else []), *_warnings(inspected, wanted, gpu)]
     return ModelConfig(
         kind=source.kind,
-        path=str(source.gguf or source.path),
+        path=source.place,
         architecture=redact(facts.architecture),
         model_type=redact(facts.model_type),
         parameters=record.parameters,
@@ -197,7 +200,7 @@ def _next_step(model: str, inspected: Inspection, has_card: bool) -> str:
     call = f"detect_quantization(model={json.dumps(model)}) if not done, then build_config or edit_config"
     if has_card:
         return f"{call}; confirm the quoted card lines with the user first."
-    name = source.handle or facts.architecture or source.path.name
+    name = source.handle or facts.architecture or source.name
     return f"{call}; no card is here: search for that of {name!r}, for what `search_for` lists."
 
 

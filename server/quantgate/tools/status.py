@@ -16,6 +16,8 @@ from .spec import ToolResult, ToolSpec
 NEWEST = 10
 MOST = 50
 """Runs in one answer, when they are asked for by name."""
+MOST_JOBS = 20
+"""Slurm jobs of one task in an answer: the newest of the chain."""
 
 
 class TaskRow(BaseModel):
@@ -52,7 +54,9 @@ class StatusResult(ToolResult):
 
 
 def status(
-    invocation_ids: Annotated[list[str], Field(description="Ids or run directories; empty: the newest runs.")] = [],  # noqa: B006
+    invocation_ids: Annotated[
+        list[str], Field(description="Ids, run directories or host:/path; empty: the newest runs.")
+    ] = [],  # noqa: B006
     wait_seconds: Annotated[int, Field(description="Wait this long for a change of state, at most 45.")] = 0,
 ) -> StatusResult:
     """Tell the state of runs: per task the state with its reason, samples done and expected, and the time left; a finished
@@ -98,17 +102,18 @@ def _row(view: judging.View) -> RunRow:
         executor=run.executor,
         state=view.state,
         reason=overview.reason(view),
-        run_dir=str(run.directory.path) if run.directory else "",
+        run_dir=run.remote.address if run.remote else str(run.directory.path) if run.directory else "",
         gate=gate_row(view),
         tasks=[
             TaskRow(
                 task=t.task,
                 state=t.state,
                 reason=t.reason,
+                scheduler_state=t.scheduler_state,
                 samples_done=_or_unknown(t.samples_done),
                 samples_expected=_or_unknown(t.samples_expected),
                 eta_seconds=_or_unknown(t.eta_seconds),
-                job_ids=_job_ids(run.invocation_id, t.task),
+                job_ids=list(t.job_ids[-MOST_JOBS:]) if run.remote else _job_ids(run.invocation_id, t.task),
             )
             for t in view.tasks
         ],
@@ -145,7 +150,9 @@ def _after_the_end(view: judging.View) -> str:
         )
     if view.state == "succeeded":
         return f"verify_run(run={name!r}) before any score is reported."
-    if run.directory is None:
+    if view.state == "unreachable":
+        return f"status(invocation_ids=[{name!r}]) again later: {overview.reason(view) or view.tasks[0].reason} It is not failed."
+    if run.directory is None and run.remote is None:
         again = f"canary(config={config!r}) or run(config={config!r}) starts a new one" if config else "it is not here"
         return f"Nothing of this run can be read ({overview.reason(view)}); {again}."
     if view.state in {"failed", "interrupted", "cancelled"}:

@@ -7,8 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..errors import UnknownName
-from ..gates import judging, lookup
+from ..gates import judging, lookup, remote_files
 from ..results import verify
+from ..runs.mirrored import Mirror
+from ..runs.sanitise import one_line
 from .spec import ToolResult, ToolSpec
 from .standing import gates_check, skip_reason, standing_warnings
 
@@ -57,20 +59,24 @@ class VerifyRunResult(ToolResult):
     tasks: list[TaskRow]
 
 
-def verify_run(run: Annotated[str, Field(description="Invocation id or run directory.")]) -> VerifyRunResult:
+def verify_run(
+    run: Annotated[str, Field(description="Invocation id, run directory, or host:/run/directory.")],
+) -> VerifyRunResult:
     """Validate a finished run before any score is reported: every sample scored, nothing interrupted, no API or log failure, the
     score recomputed from the samples. A score is given only for a valid run; say the subset with it.
     Example: verify_run(run="4f0c9d…")."""
-    found = lookup.find(run)
+    found, copy = lookup.find(run), None
+    if found.remote is not None:
+        found, copy = remote_files.copied(found)
     if found.directory is None:
         raise UnknownName("run directory", run, fix="the run left no directory, or it was deleted; status tells more")
     verification = verify.verify(found.directory, judging.expectations(found.directory, found.limit))
     return VerifyRunResult(
         next_step=_next_step(verification, found),
-        warnings=_warnings(verification, found),
+        warnings=[*_warnings(verification, found), *_left_there(copy)],
         verdict=verification.verdict,
         subset=_subset(verification),
-        tasks=[_task(t, found) for t in verification.tasks],
+        tasks=[_task(t, found, copy) for t in verification.tasks],
     )
 
 
@@ -95,13 +101,18 @@ def _warnings(verification: verify.Verification, found: lookup.Run) -> list[str]
     return warnings
 
 
+def _left_there(copy: Mirror | None) -> list[str]:
+    """What of a run on a cluster was not read: a check that fails may fail for this alone."""
+    return [f"Not read from {copy.host}: {one_line(note, 300)}." for note in copy.notes] if copy is not None else []
+
+
 def _subset(verification: verify.Verification) -> Subset:
     if verification.subset is None:
         return Subset()
     return Subset(samples=verification.subset.samples, of=verification.subset.of or 0)
 
 
-def _task(task: verify.TaskVerification, found: lookup.Run) -> TaskRow:
+def _task(task: verify.TaskVerification, found: lookup.Run, copy: Mirror | None) -> TaskRow:
     score = task.score
     passed, evidence = gates_check(found)
     return TaskRow(
@@ -110,7 +121,10 @@ def _task(task: verify.TaskVerification, found: lookup.Run) -> TaskRow:
         samples_expected=-1 if task.samples_expected is None else task.samples_expected,
         samples_scored=-1 if task.samples_scored is None else task.samples_scored,
         checks=[
-            *(Check(name=c.name, ok=c.ok, detail=c.detail) for c in task.checks),
+            *(
+                Check(name=c.name, ok=c.ok, detail=c.detail if copy is None else copy.told(c.detail))
+                for c in task.checks
+            ),
             # It says how the run came about, not whether its score is right: the verdict does not depend on it.
             Check(name="gates", ok=passed, detail=evidence),
         ],
@@ -132,7 +146,8 @@ def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
         subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
         skipped = f", and that its gates were skipped: {skip_reason(found)}" if found.skip_reason else ""
         return f"Report each score with its metric, scale, standard error and number of samples{subset}{skipped}."
-    named = found.invocation_id or (str(found.directory.path) if found.directory else "")
+    place = found.remote.address if found.remote else str(found.directory.path) if found.directory else ""
+    named = found.invocation_id or place
     return f"Do not report a score: say which checks failed; logs(invocation_id={named!r}) for the cause."
 
 

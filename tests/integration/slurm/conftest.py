@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from quantgate.launcher import harness_env, harnesses
+from tests.conftest import SHARED_CACHE
 from tests.requirements import require
 
 from .cluster import Cluster, missing
@@ -24,8 +27,16 @@ def _base() -> Path:
 
 @pytest.fixture(scope="session")
 def images() -> Mapping[str, str]:
-    """Container images that the clusters know; "-" has no programs of its own."""
-    return {"image:plain": "-"}
+    """Container images that the clusters know; "-" has no programs of its own.
+
+    The harness's image is the environment that the process executor would install, which a test asks for by `harness`.
+    """
+    ifbench = SHARED_CACHE / "harnesses" / harness_env.key(harnesses.require_wheel("ifbench")) / "bin"
+    return {
+        "image:plain": "-",
+        "image:model": str(Path(sys.executable).parent),
+        "nvcr.io/nvidia/eval-factory/ifbench:26.03": str(ifbench),
+    }
 
 
 @pytest.fixture(scope="session")

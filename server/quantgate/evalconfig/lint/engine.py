@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ... import redact
 from ...errors import BadInput, ConfigError
@@ -16,6 +17,8 @@ from . import (
     auxiliary,
     benchmarks,
     checkpoint,
+    cluster_files,
+    cluster_limits,
     command_conflicts,
     composition,
     containers,
@@ -45,13 +48,17 @@ from . import (
     structure,
     tasks,
     thinking,
+    undecided,
     unknown_keys,
     unlisted,
     values,
     variables,
 )
 from .report import Finding, Report
-from .rule import Hit, Need, Rule, Subject
+from .rule import Hit, Rule, Subject
+
+if TYPE_CHECKING:
+    from ...cluster.preflight import Sight
 
 COMPOSE = "compose"
 """The id of the one finding of a config that cannot be read or composed; it cannot be silenced."""
@@ -71,6 +78,8 @@ RULES: tuple[Rule, ...] = (
     *local.RULES,
     *slurm.RULES,
     *mounts.RULES,
+    *cluster_limits.RULES,
+    *cluster_files.RULES,
     *serving_text.RULES,
     *serving_command.RULES,
     *command_conflicts.RULES,
@@ -112,11 +121,12 @@ class _Reading:
     error: ConfigError | None = None
 
 
-def check(path: Path) -> Report:
+def check(path: Path, sight: Sight | None = None) -> Report:
     """Lint one config.
 
     Args:
         path: The config file.
+        sight: What was seen of the config's cluster, for the rules that need it.
 
     Raises:
         ConfigError: There is no such file.
@@ -130,7 +140,7 @@ def check(path: Path) -> Report:
             raise
         return Report([_does_not_compose(error)], rules_checked=0, skipped=[], silenced=[])
     reading = _read(document)
-    subject = Subject(document, reading.composed)
+    subject = Subject(document, reading.composed, sight)
     silenced = [rule.id for rule in RULES if rule.id in silence]
     applied = [rule for rule in RULES if rule.id not in silence and (reading.error is None or rule.of_text)]
     findings, explained = _findings(subject, applied)
@@ -144,7 +154,14 @@ def check(path: Path) -> Report:
     findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.line))
     if reading.error is not None:
         return Report(findings, len(applied), ["every other rule: the config does not compose"], silenced)
-    return Report(findings, len(applied), _skipped(subject, applied), silenced, reading.composed)
+    return Report(
+        findings,
+        len(applied),
+        undecided.skipped(subject, applied),
+        silenced,
+        reading.composed,
+        undecided.notes(subject),
+    )
 
 
 def _is_file(path: Path) -> bool:
@@ -201,32 +218,6 @@ def _line(document: ConfigDocument, dotted: str) -> int:
         return document.line_of(dotted)
     except BadInput:  # a key with quotes or brackets in it
         return 1
-
-
-def _skipped(subject: Subject, rules: Sequence[Rule]) -> list[str]:
-    """One line for each reason, with the rules that could not be decided for it, or not in full."""
-    by_reason: dict[str, list[str]] = {}
-    for rule in rules:
-        for need in rule.needs:
-            reason = _unmet(subject, need)
-            if reason and not (rule.decided and rule.decided(subject)):
-                by_reason.setdefault(reason, []).append(rule.id)
-    return [f"{', '.join(dict.fromkeys(ids))}: {reason}" for reason, ids in by_reason.items()]
-
-
-def _unmet(subject: Subject, need: Need) -> str:
-    if need == "cluster":
-        host = str(subject.at("execution", "hostname") or "")[:80]
-        on_cluster = subject.composed.executor in ("slurm", "lepton")
-        return f"only the cluster {host} can tell, and nothing is recorded of it" if on_cluster else ""
-    model = subject.model
-    if model is None:
-        return "the config names no checkpoint; edit_config(model=…) declares the one behind an endpoint"
-    if model.inspection is not None or model.error or model.megatron_parent:
-        return ""
-    if model.other_format:
-        return f"{model.name[:120]} is no Transformers checkpoint"
-    return f"{model.name[:120]} is not on this machine, and nothing is recorded of it"
 
 
 def _silenced(document: ConfigDocument) -> list[str]:

@@ -24,7 +24,8 @@ _lock = threading.Lock()
 
 
 def inspect_cached(model: str) -> Inspection:
-    """As `inspect_model` without the hub; a checkpoint that was read before and did not change is not read again.
+    """As `inspect_model`, asking neither the hub nor a cluster; a checkpoint that was read before and did not change is not read
+    again.
 
     Raises:
         CheckpointError: It is not there, or one of its files is broken.

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from .. import paths
 from ..paths import Segment
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
+
+if TYPE_CHECKING:
+    from ...cluster.preflight import PathSeen
 
 MOUNTS = (
     "NeMo Evaluator Launcher 0.2.6 executors/slurm/executor.py (test -d, --container-mounts) and run.template.sh (-v)"
@@ -72,8 +76,39 @@ def not_a_directory(subject: Subject) -> Iterable[Hit]:
     if subject.composed.executor != "slurm":
         return
     for path, source in _sources(subject):
-        if PurePosixPath(source).suffix.lower() in _FILES and "export_mounts" not in path and "dataset_dir" not in path:
+        seen = subject.seen(source) if "export_mounts" not in path else None
+        if seen is not None and seen.found != "unseen":
+            yield from _not_there(path, source, seen)
+        elif (
+            PurePosixPath(source).suffix.lower() in _FILES and "export_mounts" not in path and "dataset_dir" not in path
+        ):
             yield Hit(path, f"{source[:120]!r} is a file by its name, and NEL mounts directories only", cause="S03")
+
+
+def _not_there(path: str, source: str, seen: PathSeen) -> Iterator[Hit]:
+    if path == "deployment.checkpoint_path":
+        return  # another rule's, which knows how it gets there
+    if seen.found == "absent":
+        fix = "make or correct it: NEL refuses the run, and Slurm would not start the container"
+        yield Hit(path, f"{source[:120]!r} is not on the cluster", fix, cause="S03")
+    elif seen.found in ("file", "other"):
+        yield Hit(path, f"{source[:120]!r} is a file on the cluster, and NEL mounts directories only", cause="S03")
+
+
+def directories(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Each directory of the cluster that is mounted, with the key that names it."""
+    yield from _sources(subject)
+    yield from auxiliary_checkpoints(subject)
+
+
+def auxiliary_checkpoints(subject: Subject) -> list[tuple[str, str]]:
+    """The checkpoints of auxiliary deployments, with their keys."""
+    found = []
+    for name, one in as_mapping(subject.at("auxiliary_deployments")).items():
+        value = as_mapping(one).get("checkpoint_path")
+        if isinstance(value, str) and value.startswith("/"):
+            found.append((paths.join(("auxiliary_deployments", str(name), "checkpoint_path")), value))
+    return found
 
 
 def not_absolute(subject: Subject) -> Iterable[Hit]:

@@ -33,6 +33,7 @@ class Report:
         skipped: Rules that could not be decided, or not in full: one line for each reason.
         silenced: Rules that the config silences.
         composed: What NEL would run; None when the config does not compose.
+        notes: What the rules relied on that may be old: a checkpoint on a cluster as it was read before.
     """
 
     findings: list[Finding]
@@ -40,6 +41,7 @@ class Report:
     skipped: list[str]
     silenced: list[str]
     composed: Composed | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

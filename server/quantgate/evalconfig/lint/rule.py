@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...benchmarks import catalogue
 from ...errors import BadInput
@@ -16,6 +16,9 @@ from ..paths import Segment
 from .report import Severity
 from .served_model import ServedModel, served_model
 
+if TYPE_CHECKING:
+    from ...cluster.preflight import PathSeen, Sight
+
 Need = Literal["checkpoint", "cluster"]
 """What a rule must see beside the file and the environment to be decided in full."""
 
@@ -25,10 +28,30 @@ EVALUATOR = "nemo_evaluator_config"
 
 @dataclass(frozen=True)
 class Subject:
-    """A config as the rules see it: the file as written, and what NEL would make of it."""
+    """A config as the rules see it: the file as written, what NEL would make of it, and what was seen of its cluster.
+
+    Attributes:
+        sight: From the preflight; None when the cluster was not looked at.
+    """
 
     document: ConfigDocument
     composed: Composed
+    sight: Sight | None = None
+
+    @property
+    def there(self) -> Sight:
+        """What was seen of the cluster, where it was looked at."""
+        assert self.sight is not None
+        return self.sight
+
+    def seen(self, path: str) -> PathSeen | None:
+        """What a path is on the cluster; None when nobody looked."""
+        return self.sight.paths.get(path) if self.sight and path else None
+
+    def text(self, *segments: Segment) -> str:
+        """A text of the composed config without spaces around it; empty when it is none, or not given yet."""
+        value = self.at(*segments)
+        return value.strip() if isinstance(value, str) and MISSING not in value else ""
 
     @property
     def config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ GROUPS = {
     "C": "The config itself",
     "D": "Deployment and checkpoint",
     "S": "Where it runs",
+    "L": "What the cluster has (check_config with preflight=true)",
     "T": "Tasks, judges and scores",
     "P": "Found by quantgate beyond NEL's own pitfalls",
 }

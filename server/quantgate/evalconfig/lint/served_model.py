@@ -10,6 +10,7 @@ from typing import Any
 from ...checkpoint.inspection import Inspection
 from ...errors import CheckpointError
 from .. import paths
+from ..remote_checkpoint import is_here, is_recorded, readable_name
 from .inspection_cache import inspect_cached
 
 _PLACES = (("quantgate", "checkpoint"), ("deployment", "checkpoint_path"), ("deployment", "hf_model_handle"))
@@ -37,7 +38,9 @@ class ServedModel:
 
 
 def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel | None:
-    """The model of a composed config; None when it names none. The hub is not asked, only this machine.
+    """The model of a composed config; None when it names none. Neither the hub nor the cluster is asked, only this machine.
+
+    Of a path on the config's cluster, what was read there before is taken.
 
     Args:
         config: The composed config.
@@ -46,7 +49,7 @@ def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel |
     for place in _PLACES:
         name = paths.dig(config, *place)
         if isinstance(name, str) and name.strip() and name != "???":
-            found = _read(name, paths.join(place), elsewhere=elsewhere)
+            found = _read(readable_name(config, name) if elsewhere else name, paths.join(place), elsewhere=elsewhere)
             if found.error and _has_other_format(name, str(paths.dig(config, "deployment", "type"))):
                 return ServedModel(name, found.path, other_format=True)
             return found
@@ -64,7 +67,7 @@ def _has_other_format(name: str, deployment: str) -> bool:
 
 
 def _read(name: str, path: str, *, elsewhere: bool) -> ServedModel:
-    here = _is_here(name)
+    here = is_here(name) or is_recorded(name)
     if not here and (elsewhere or path.endswith("hf_model_handle")):
         try:
             return ServedModel(name, path, inspect_cached(name))
@@ -76,10 +79,3 @@ def _read(name: str, path: str, *, elsewhere: bool) -> ServedModel:
         if "Megatron" in error.what and "parent" in error.what:
             return ServedModel(name, path, megatron_parent=f"{error.what}; {error.fix}")
         return ServedModel(name, path, error=error.what if here else "")
-
-
-def _is_here(name: str) -> bool:
-    try:
-        return Path(name).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
-        return False

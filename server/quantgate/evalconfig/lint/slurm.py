@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from .. import paths
 from .execution import walltime_seconds
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
+
+if TYPE_CHECKING:
+    from ...cluster.preflight import Partition
 
 SBATCH = "Slurm 24.11 sbatch(1); NeMo Evaluator Launcher 0.2.6 executors/slurm/executor.py"
 MOST_GPUS = 16
@@ -74,10 +78,15 @@ def gpus(subject: Subject) -> int:
 
 def per_node(subject: Subject) -> int:
     """GPUs of one node, from gpus_per_node or gres; 0 when neither says."""
-    given = subject.at("execution", "gpus_per_node")
+    return gpus_of_node(as_mapping(subject.at("execution")))
+
+
+def gpus_of_node(execution: Mapping[str, object]) -> int:
+    """GPUs of one node by an `execution` section; 0 when it does not say."""
+    given = execution.get("gpus_per_node")
     if isinstance(given, int):
         return given
-    gres = subject.at("execution", "gres")
+    gres = execution.get("gres")
     found = [_ONE_GRES.fullmatch(part.strip()) for part in gres.split(",")] if isinstance(gres, str) else []
     counts = [match["count"] or "1" for match in found if match and match["name"] == "gpu"]
     return sum(int(count) for count in counts if count.isdigit())
@@ -95,6 +104,44 @@ def gpu_request(subject: Subject) -> Iterable[Hit]:
     elif per_node(subject) > MOST_GPUS:
         path = "execution.gpus_per_node" if subject.at("execution", "gpus_per_node") is not None else "execution.gres"
         yield Hit(path, f"{path} asks for {per_node(subject)} GPUs of one node; no node has more than {MOST_GPUS}")
+    else:
+        yield from _more_than_there(subject)
+
+
+def partitions(subject: Subject) -> list[Partition]:
+    """The partitions of the jobs, as far as the preflight saw them; a job goes to any of them."""
+    known = subject.sight.partitions if subject.sight else None
+    names = [part.strip() for part in subject.text("execution", "partition").split(",")]
+    return [known[name] for name in names if name in known] if known else []
+
+
+def _wanted_gpus(subject: Subject) -> tuple[str, int]:
+    """The type and the number of GPUs of one node; of several types the first."""
+    gres = subject.at("execution", "gres")
+    found = [_ONE_GRES.fullmatch(part.strip()) for part in gres.split(",")] if isinstance(gres, str) else []
+    kind = next((match["type"] or "" for match in found if match and match["name"] == "gpu"), "")
+    return kind, per_node(subject)
+
+
+def _more_than_there(subject: Subject) -> Iterable[Hit]:
+    """GPUs that no node of the partition has, where the preflight saw it."""
+    found = partitions(subject)
+    kind, count = _wanted_gpus(subject)
+    if not found or not count:
+        return
+    names = ", ".join(p.name for p in found)
+    path = "execution.gpus_per_node" if subject.at("execution", "gpus_per_node") is not None else "execution.gres"
+    have = {k: max(p.gpus.get(k, 0) for p in found) for k in {k for p in found for k in p.gpus}}
+    if not have:
+        message = f"The partition {names} has no GPUs, and {count} are asked for"
+        yield Hit(path, message, "set execution.gres=null for jobs that need none, or take another partition")
+    elif kind and kind not in have:
+        kinds = ", ".join(sorted(k for k in have if k)) or "no types"
+        message = f"No node of the partition {names} has GPUs of the type {kind!r}"
+        yield Hit(path, message, f"it names {kinds}: write gpu:{count}")
+    elif count > (most := have[kind] if kind else max(have.values())):
+        message = f"{count} GPUs of one node are asked for; a node of the partition {names} has {most}"
+        yield Hit(path, message, f"ask for at most gpu:{most}")
 
 
 def _is_gres(value: object) -> bool:
@@ -160,11 +207,6 @@ def port_taken_twice(subject: Subject) -> Iterable[Hit]:
         yield Hit(path, f"{path} and deployment.port are both {proxy}, and the first node runs both", cause="P25")
 
 
-def only_the_cluster_knows(_: Subject) -> Iterable[Hit]:
-    """Nothing in the file decides it."""
-    return ()
-
-
 RULES = (
     Rule(
         "S01",
@@ -175,15 +217,6 @@ RULES = (
         home_mounted,
     ),
     Rule("S02", "warning", "Export without cpu_partition", "set execution.cpu_partition", FACTS, export_partition),
-    Rule(
-        "S07",
-        "error",
-        "Walltime above the partition's limit",
-        "look up the limit: sinfo -o '%P %l'",
-        FACTS,
-        only_the_cluster_knows,
-        needs=("cluster",),
-    ),
     Rule(
         "S08", "note", "One deployment for each task", "nothing to mend; it is what the run costs", FACTS, one_job_each
     ),

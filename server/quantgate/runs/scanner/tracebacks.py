@@ -1,9 +1,7 @@
 """Reads Python tracebacks out of a log, line by line: the last frame and the message."""
 
-from __future__ import annotations
-
 import re
-from dataclasses import dataclass
+from typing import NamedTuple, Optional
 
 START = "Traceback (most recent call last)"
 MAX_LINES = 400
@@ -12,8 +10,7 @@ MAX_LINES = 400
 _FRAME = re.compile(r'File "([^"]{1,300})", line (\d{1,7}), in (\S{1,200})')
 
 
-@dataclass(frozen=True)
-class RaisedException:
+class RaisedException(NamedTuple):
     """A traceback's end: the exception's line, and the last frame ("runner.py:12 in main"; empty without one)."""
 
     message: str
@@ -37,7 +34,7 @@ class TracebackReader:
         """Whether the next line may belong to a traceback."""
         return self._inside
 
-    def feed(self, line: str) -> RaisedException | None:
+    def feed(self, line: str) -> Optional[RaisedException]:
         """Take a decoded line; the traceback's end when this line is it."""
         if START in line:
             self._inside, self._prefix, self._frame, self._lines = True, line[: line.index(START)], "", 0
@@ -49,7 +46,7 @@ class TracebackReader:
         body = line[len(self._prefix) :] if self._prefix and line.startswith(self._prefix) else line
         frame = _FRAME.search(body)
         if frame is not None:
-            self._frame = f"{frame[1].rsplit('/', 1)[-1]}:{frame[2]} in {frame[3]}"
+            self._frame = "{}:{} in {}".format(frame.group(1).rsplit("/", 1)[-1], frame.group(2), frame.group(3))
         elif body.strip() and not body[0].isspace() and not body.startswith(("|", "+")):
             self._inside = False
             return RaisedException(body.strip(), self._frame)

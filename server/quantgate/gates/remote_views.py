@@ -1,0 +1,72 @@
+"""Runs on clusters as the gates see them: whether their host may be asked, what it says, and their files once they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ..errors import QuantgateError
+from ..runs import looking, mirrored, remote_status
+from ..runs.remote import RemoteRun, host_of
+from ..runs.remote_status import Seen
+from ..runs.rundir import RunDir
+from . import consent, ledger, lookup, plan
+
+
+def look_ahead(runs: Iterable[lookup.Run]) -> None:
+    """Look at the clusters of these runs in one round trip for each host; `see` then has its answer."""
+    looking.look_ahead([run.remote for run in runs if run.remote is not None and not forbidden(run)])
+
+
+def see(run: lookup.Run) -> Seen:
+    """What a run on a cluster does."""
+    assert run.remote is not None
+    if why := forbidden(run):
+        return remote_status.not_seen(run.remote, "unknown", why)
+    expected = _expected(run.attempt) if run.attempt is not None else None
+    return remote_status.see(run.remote, expected)
+
+
+def forbidden(run: lookup.Run) -> str:
+    """Why a run's host is not asked; empty when it may be.
+
+    A connection tells its host who asks: one that nobody named is not contacted because some record does. The host of a launch
+    of ours was agreed to before.
+    """
+    assert run.remote is not None
+    host = run.remote.host
+    if run.attempt is not None or consent.has(("host", host)) or host_of(host).known_from:
+        return ""
+    name = host.rpartition("@")[2]
+    return (
+        f"{name} is neither in clusters.yaml nor in ssh_config, so it was not asked; a person who trusts it writes `Host {name}` "
+        "into their ssh_config"
+    )
+
+
+def files(there: RemoteRun) -> RunDir:
+    """The run as its readers take it, from current copies of the files that are read.
+
+    Raises:
+        BadInput: The run is not there any more.
+        ClusterError: The cluster does not answer or does not let us in.
+        StorageError: The copies cannot be written.
+    """
+    return mirrored.mirrored(there.host, there.path if not there.only else f"{there.path}/{there.only}")
+
+
+def _expected(attempt: ledger.Attempt) -> dict[str, int]:
+    return dict(_requests(attempt.config, attempt.fingerprint, attempt.sample_limit))
+
+
+@lru_cache(maxsize=256)
+def _requests(config: str, fingerprint: str, limit: int) -> tuple[tuple[str, int], ...]:
+    """Requests by task directory, from the config as it was launched; none when it is another by now."""
+    try:
+        planned = plan.read(config)
+    except QuantgateError:
+        return ()
+    if planned.fingerprint != fingerprint:
+        return ()
+    rows = [(task.directory, task.requests(limit)) for task in planned.tasks]
+    return tuple((name, count) for name, count in rows if count is not None)

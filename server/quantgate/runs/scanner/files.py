@@ -1,0 +1,135 @@
+"""Which logs a task has: whose output each is, of which job of a chain, and which names lead out of the run."""
+
+import os
+import re
+from typing import Dict, List, NamedTuple, Tuple
+
+MAX_FILES = 200
+
+ROLES = (
+    (re.compile(r"client(_stdout|-.*)?\.log"), "client"),
+    (re.compile(r"server(_stdout|-.*)?\.log"), "server"),
+    (re.compile(r"slurm-.*\.(log|out)"), "slurm"),
+    (re.compile(r"proxy.*\.log"), "proxy"),
+    (re.compile(r"export.*\.log"), "export"),
+    (re.compile(r"install\.log"), "install"),
+    (re.compile(r".*\.log"), "runner"),
+)
+ORDER = ("client", "server", "runner", "install", "slurm", "proxy", "export")
+# NEL 0.2.6: slurm-JID.log, client-JID.log, server-INSTANCE-JID-TASK.log, proxy-JID…, export-JID….
+_JOB = re.compile(r"(?:slurm|client|proxy|export)-(\d{1,12})(?:[._-].*)?|server-\d+-(\d{1,12})-.*")
+_CHAIN_BYTES = 64 * 1024
+_TASK = re.compile(r"(.+)\.(\d{1,6})")
+
+
+class Found(NamedTuple):
+    """One log: its name in the directory of logs, its role, size in bytes, time of change, and the job that wrote it."""
+
+    name: str
+    role: str
+    size: int
+    modified: float
+    job: str
+
+
+def role_of(name: str) -> str:
+    """Whose output a file is by its name; empty when it is no log."""
+    return next((role for pattern, role in ROLES if pattern.fullmatch(name)), "")
+
+
+def job_of(name: str) -> str:
+    """The Slurm job that a log's name holds; empty when it holds none."""
+    match = _JOB.fullmatch(name)
+    return "" if match is None else match.group(1) or match.group(2)
+
+
+def newest_first(found: List[Found], chain: Dict[str, int]) -> List[Found]:
+    """In the order of reading: the newest job's first, then by role, then the youngest.
+
+    Args:
+        found: The logs of a task.
+        chain: The place of each job in the task's chain.
+    """
+    place = {job: chain.get(job, int(job) if job else -1) for job in {f.job for f in found}}
+    return sorted(found, key=lambda f: (-place[f.job], ORDER.index(f.role), -f.modified, f.name))
+
+
+def listing(logs: str, run: str) -> Tuple[List[Found], List[str]]:
+    """The logs in a directory, and the names that lead out of the run's directory: those are never read.
+
+    Raises:
+        OSError: The directory cannot be listed.
+    """
+    found: List[Found] = []
+    outside: List[str] = []
+    with os.scandir(logs) as entries:
+        named = [(entry, role_of(entry.name)) for entry in entries]
+    for entry, role in named:
+        if not role:
+            continue
+        if leads_out(entry.path, logs, run):
+            outside.append(entry.name)
+            continue
+        try:
+            if entry.is_file():
+                seen = entry.stat()
+                found.append(Found(entry.name, role, seen.st_size, seen.st_mtime, job_of(entry.name)))
+        except OSError:
+            # Gone since it was listed.
+            continue
+    return found, sorted(outside)[:MAX_FILES]
+
+
+def leads_out(path: str, logs: str, run: str) -> bool:
+    """Whether a name in the directory of logs leads to somewhere outside the run's directory."""
+    if not os.path.islink(path) and not os.path.islink(logs):
+        return False
+    root = os.path.realpath(run)
+    try:
+        target = os.path.realpath(path)
+    except (OSError, RuntimeError):
+        return True
+    return target != root and not target.startswith(root.rstrip("/") + "/")
+
+
+def chain_of(task: str) -> Dict[str, int]:
+    """The place of each job in a task's chain, from NEL's record of it; empty when there is none."""
+    try:
+        with open(os.path.join(task, ".slurm_job_id.list"), "rb") as file:
+            ids = re.findall(rb"\d{1,12}", file.read(_CHAIN_BYTES))
+    except OSError:
+        return {}
+    return {job.decode(): place for place, job in enumerate(ids)}
+
+
+def earlier_jobs(found: List[Found], chain: Dict[str, int]) -> List[str]:
+    """The jobs that a later one of the same task took over from: all but the last that has a log of its own step or script."""
+    jobs = {f.job for f in found if f.job and f.role in {"client", "slurm", "server"} and f.size}
+    if not jobs:
+        return []
+    # An id that the record lacks is younger than what it lists: the record is written when a job starts.
+    newest = max(jobs, key=lambda job: (chain.get(job, len(chain)), int(job)))
+    return sorted({f.job for f in found if f.job} - {newest})
+
+
+def tasks_of(run: str, wanted: str) -> List[Dict[str, str]]:
+    """The tasks in a run's directory, in the order of the config.
+
+    Args:
+        run: The directory of an invocation.
+        wanted: A task's directory, or its name when only one has it; empty for all.
+
+    Raises:
+        OSError: The directory cannot be listed.
+    """
+    found = []
+    for name in os.listdir(run):
+        match = _TASK.fullmatch(name)
+        path = os.path.join(run, name)
+        if match is not None and os.path.isdir(path):
+            found.append((int(match.group(2)), match.group(1), name, path))
+    chosen = [f for f in found if f[2] == wanted] or [f for f in found if wanted in ("", f[1])]
+    return [
+        {"label": name, "path": path, "logs": os.path.join(path, "logs"), "run": run}
+        for _, _, name, path in sorted(chosen)
+    ]
