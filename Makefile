@@ -34,6 +34,7 @@ bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/detect_quantization.py
 	$(BIN)/python benchmarks/check_config.py
 	$(BIN)/python benchmarks/status.py
+	$(BIN)/python benchmarks/log_scan.py
 
 clean:
 	rm -rf $(VENV) dist build demo-output

@@ -110,6 +110,7 @@ def test_jobs_of_others_are_not_ended(host: Host, root: Path) -> None:
     (root / "ifeval.0" / ".slurm_job_id.list").write_text("11\n12\n", "utf-8")
     other = f"{root}x/ifeval.0/logs/slurm-%A.log"
     host.queue(
+        _job("9", "RUNNING", f"{root}xy/logs/slurm-%A.log"),
         _job("10", "RUNNING", other, comment=f"{STAMP}0"),
         _job("11", "RUNNING", "/data/another_run/mmlu.0/logs/slurm-%A.log"),
         _job("12", "RUNNING", "/data/another_run/mmlu.0/logs/slurm-%A.log", command=f"{SPOOL} 11"),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "references").glob("*.md")),
-    *sorted((ROOT / "skills").glob("*/SKILL.md")),
+    *sorted((ROOT / "skills").glob("*/*.md")),
 ]
 
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")

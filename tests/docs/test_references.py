@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from quantgate.cluster import known_clusters
 from quantgate.evalconfig import capacity, lint
 from quantgate.evalconfig.compose import compose
 from quantgate.evalconfig.document import ConfigDocument
 from quantgate.evalconfig.layout import OPTIONS, apply_layout
+from quantgate.evalconfig.lint.engine import RULES
 from quantgate.launcher.adapter_fields import interceptors_markdown
 
 REFERENCES = Path(__file__).resolve().parents[2] / "references"
@@ -77,3 +79,24 @@ def test_the_sums_of_the_page_on_parallelism_are_right() -> None:
     assert f"{70e9 / gib:.1f} GiB" in text
     assert f"{70e9 / 2 / gib:.1f} GiB" in text
     assert "ceil(256 / (4 x 4)) = 16" in text
+
+
+def test_the_page_on_slurm_names_every_rule_that_the_cluster_decides() -> None:
+    text = (REFERENCES / "slurm.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        if "cluster" in rule.needs:
+            assert re.search(rf"\b{rule.id}\b", text), rule.id
+
+
+def test_the_page_on_setting_up_slurm_shows_a_clusters_file_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = REFERENCES.parent / "skills" / "common" / "slurm-setup.md"
+    (shown,) = _YAML.findall(page.read_text(encoding="utf-8"))
+    file = tmp_path / ".config" / "modelopt" / "clusters.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(shown, encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (cluster,) = known_clusters.read()
+    assert (cluster.host, cluster.notes) == ("me@login", ())

@@ -21,7 +21,7 @@ SKILL = ROOT / "SKILL.md"
 SKILL_FOLDERS = sorted(path.parent for path in (ROOT / "skills").glob("*/SKILL.md"))
 AGENT_DOCUMENTS = [
     SKILL,
-    *(folder / "SKILL.md" for folder in SKILL_FOLDERS),
+    *sorted((ROOT / "skills").glob("*/*.md")),
     *sorted((ROOT / "references").glob("*.md")),
 ]
 

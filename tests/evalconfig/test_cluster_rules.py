@@ -13,6 +13,7 @@ from quantgate.evalconfig.lint import check
 
 from .corpus.case import put
 from .made import SLURM, write
+from .valid_configs import LOCAL
 
 HERE = PathSeen("directory", True, True, True, "/shared")
 GPU = Partition("batch", "up", 4 * 3600, 4, 4, {"h100": 8})
@@ -134,6 +135,18 @@ def test_what_could_not_be_seen_is_listed_with_its_reason(tmp_path: Path) -> Non
         assert rule in skipped
     assert "accounting is switched off" in skipped
     assert "L02" not in skipped
+
+
+def test_a_path_that_cannot_be_sent_is_left_to_the_rule_on_mounts(tmp_path: Path) -> None:
+    text = put(SLURM, "execution.mounts.deployment", {"/shared/a\nb": "/data"})
+    report = check(write(tmp_path, text), GOOD)
+    assert "P19" in {f.rule for f in report.findings}
+
+
+def test_a_declared_checkpoint_on_a_host_that_was_not_read_is_skipped_and_no_error(tmp_path: Path) -> None:
+    report = check(write(tmp_path, put(LOCAL, "quantgate.checkpoint", "login:/shared/m-NVFP4")))
+    assert not {"D12", "D38"} & {f.rule for f in report.findings}
+    assert any("D38" in line and "login:/shared/m-NVFP4" in line for line in report.skipped)
 
 
 def test_a_silenced_rule_of_the_cluster_is_not_applied(tmp_path: Path) -> None:

@@ -357,9 +357,23 @@ def test_gpus_are_counted_or_said_to_be_unknown(
     content = yaml.safe_load(config.read_text())
     content["execution"] |= execution
     if deployment.get("type") != "none":
-        content["defaults"] = [{"execution": "slurm/default"}, {"deployment": deployment.get("type", "vllm")}, "_self_"]
-        content["deployment"] = {k: v for k, v in deployment.items() if k != "type"}
-        content["execution"] |= {"username": "someone", "hostname": "login", "account": "team"}
-        content["execution"].pop("type")
+        content["defaults"] = [{"execution": "local"}, {"deployment": deployment.get("type", "vllm")}, "_self_"]
+        content["deployment"] = {k: v for k, v in deployment.items() if k != "type"} | {"checkpoint_path": None}
+        content["execution"]["type"] = "local"
     config.write_text(yaml.safe_dump(content))
     assert plan.read(str(config)).gpus() == gpus
+
+
+@pytest.mark.parametrize("deployment", ["none", "vllm"])
+def test_a_job_on_a_cluster_holds_the_gpus_that_it_asks_for_whatever_it_uses(config: Path, deployment: str) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["defaults"] = [{"execution": "slurm/default"}, {"deployment": deployment}, "_self_"]
+    content["execution"] = {
+        "username": "me",
+        "hostname": "login",
+        "account": "team",
+        "output_dir": "/o",
+        "num_nodes": 2,
+    }
+    config.write_text(yaml.safe_dump(content))
+    assert plan.read(str(config)).gpus() == 16

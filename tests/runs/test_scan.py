@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import random
 import resource
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from quantgate.errors import BadInput
 from quantgate.runs.rundir import TaskDir
+from quantgate.runs.sanitise import decode
 from quantgate.runs.scan import scan
+from quantgate.runs.signatures import load_signatures
 
 from .building import empty_task, real_copy
+from .signature_lines import BENIGN, EXAMPLES, NEAR_MISSES, QUIET
 
 
 @pytest.fixture
@@ -187,6 +192,29 @@ def test_a_large_log_searched_in_parts_says_the_same_as_in_one(task: TaskDir, mo
     assert whole.classes[0].samples[2].line == 3 * 3001 + 2 * 5
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_scan_counts_what_judging_every_line_by_itself_would(task: TaskDir, seed: int) -> None:
+    dice = random.Random(seed)
+    known = [line for lines in (*EXAMPLES.values(), *NEAR_MISSES.values(), BENIGN, QUIET) for line in lines]
+    known = [line for line in known if "Traceback" not in line]
+    lines = []
+    for number in range(4000):
+        line = dice.choice(known)
+        line = dice.choice(
+            [line, line.upper(), f"10:00:{number % 60:02d},{number % 1000} {line} {number}", f"\x1b[31m{line}\x1b[0m"]
+        )
+        lines.append(line + dice.choice(["", "\r", " \x00", " é"]))
+    _write(task, "\n".join(lines))
+    table, expected, benign = load_signatures(), Counter[str](), Counter[str]()
+    for line in lines:
+        hits, quiet = table.judge(decode(line.encode()))
+        expected.update(s.name for s in hits)
+        benign.update([quiet] if quiet else [])
+    report = scan([task])
+    assert {c.name: c.count for c in report.classes} == expected
+    assert {b.name: b.count for b in report.benign} == benign
+
+
 def test_holes_are_skipped_and_lines_keep_their_numbers(task: TaskDir) -> None:
     path = task.logs / "client_stdout.log"
     with path.open("wb") as file:
@@ -205,8 +233,6 @@ def test_a_log_of_nothing_but_failures_is_counted_to_the_last(task: TaskDir) -> 
 
 @pytest.mark.parametrize("number", ["401", "0.0000", "0.0001", "12345"])
 def test_lines_that_differ_in_a_number_only_are_judged_each_by_its_own(task: TaskDir, number: str) -> None:
-    from quantgate.runs.signatures import load_signatures
-
     others = "judge_errors: 0\njudge_errors: 77777\nstatus_code=200\nstatus_code=4290\n"
     line = f"judge_errors: {number}"
     _write(task, others + line + "\n" + others)

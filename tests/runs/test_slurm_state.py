@@ -42,7 +42,7 @@ def _ended(state: str, directory: Directory = THERE, **facts: object) -> SlurmSt
     [
         ("FAILED", {"exit_code": 3}, "failed", "exit code 3"),
         ("FAILED", {"exit_code": 0, "signal": 9}, "failed", "signal 9"),
-        # Recorded on a cluster with cgroups: the test cluster cannot make this state.
+        # Written by hand in Slurm's format: without cgroups the test cluster cannot make this state.
         ("OUT_OF_MEMORY", {"exit_code": 0, "signal": 125}, "failed", "host memory"),
         ("TIMEOUT", {}, "interrupted", "time limit"),
         ("PREEMPTED", {}, "interrupted", "higher priority"),

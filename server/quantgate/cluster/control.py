@@ -39,6 +39,8 @@ _ENDED = frozenset(
     ]
 )
 _WAITS = "WAITS"
+_SENT = "it may have run"
+"""What `connection` says, too, of a command that was sent before its link broke."""
 UNKNOWN_TASK = "?"
 
 
@@ -194,6 +196,11 @@ def resubmit(connection: Connection, root: str, tasks: Sequence[str], *, stamp: 
     )
 
 
+def may_have_run(error: Unreachable) -> bool:
+    """Whether the script was on its way when the link broke; else nothing was done."""
+    return _SENT in error.what
+
+
 _NO_ANSWER = frozenset({"0", "124", "137"})
 
 
@@ -216,8 +223,8 @@ def _run(connection: Connection, verb: str, seconds: int, root: str, tasks: Sequ
     if not done.out.rstrip().endswith("@end"):
         last = (done.err or done.out).strip().splitlines()[-1:] or ["nothing"]
         raise Unreachable(
-            f"{connection.host} broke off in the middle of its answer: {last[0][:200]}",
-            fix="nothing is known of what it did: look with status before you call this again",
+            f"{connection.host} broke off in the middle of its answer: {last[0][:200]}; {_SENT}",
+            fix="look with status before you call this again",
         )
     return _Rows(done.out)
 

@@ -181,7 +181,8 @@ cancel() {
         looks=$((looks + 1))
         # A job whose task is not known belongs to none of those that were asked for.
         [ $# = 0 ] || rows=$(printf '%s\n' "$rows" | awk -F '\t' '$3 != "?"')
-        over=$(($(date +%s) - began >= SECONDS_GIVEN))
+        # However slow the first look was, the order is given once.
+        over=$((looks > 1 && $(date +%s) - began >= SECONDS_GIVEN))
         if [ -z "$(of_states live)" ]; then
             # What is being submitted at this moment is not in the queue yet.
             submitting || break

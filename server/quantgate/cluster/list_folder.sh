@@ -10,21 +10,18 @@ bounded() {
 }
 
 if ! cd -- "$asked" 2>/dev/null; then
-    # A parent that can be listed proves the absence; one that cannot be reached proves nothing.
+    # A directory above that can be searched proves the absence; one that cannot be reached proves nothing.
     if [ -d "$asked" ]; then
         kind=closed
     elif [ -e "$asked" ]; then
         kind=file
-    elif ls -- "${asked%/*}/" >/dev/null 2>&1; then
-        kind=absent
     else
-        # Where a directory further up can be listed and holds no such name, the path is absent as well.
-        up=$asked
         kind=unseen
+        up=$asked
         while [ -n "$up" ]; do
             up=${up%/*}
             if [ -e "$up/" ]; then
-                ls -- "$up/" >/dev/null 2>&1 && kind=absent
+                [ -x "$up/" ] && kind=absent
                 break
             fi
         done

@@ -38,7 +38,7 @@ queue() {
 printf '@clock %s %s %s\n' "$(date +%s)" "$(id -u)" "$(id -un)"
 held=$(mktemp 2>/dev/null) || held=
 if [ -n "$held" ]; then
-    trap 'rm -f "$held"' EXIT
+    trap 'rm -f "$held" "$held.answers"' EXIT
     queue -u "$(id -un)" >"$held" &
 fi
 
@@ -104,7 +104,29 @@ END
         [ -e "$directory/artifacts/results.yml" ] || set -- "$@" "$directory"
     done
 fi
+# The statistics of the answers are a database that the job writes. It is read as a file that nobody writes: no lock is taken and
+# none of its side files is touched or seen, so the newest answers may be missing. A torn read is an error and tells nothing.
+answers() {
+    for directory in "$@"; do
+        shift
+        [ -f "$directory/artifacts/response_stats_cache/cache.db" ] && set -- "$@" "$directory"
+    done
+    [ $# -gt 0 ] && command -v python3 >/dev/null 2>&1 && bounded python3 -c '
+import os, sqlite3, sys, urllib.parse
+for directory in sys.argv[1:]:
+    file = directory + "/artifacts/response_stats_cache/cache.db"
+    try:
+        when = int(os.stat(file).st_mtime)
+        opened = sqlite3.connect("file:" + urllib.parse.quote(file) + "?mode=ro&immutable=1", uri=True)
+        found = opened.execute("SELECT count(*) FROM Cache WHERE key != ? AND instr(CAST(value AS TEXT), ?) > 0",
+                               ("interceptor_state", "\"status_code\": 200")).fetchone()[0]
+        print(int(found), when, directory)
+    except (sqlite3.Error, OSError):
+        continue
+' "$@" </dev/null 2>/dev/null
+}
 if [ $# -gt 0 ]; then
+    [ -n "$held" ] && answers "$@" >"$held.answers" &
     # Only of what has not succeeded: when something was written last, the progress, and what Slurm and NEL said of the jobs.
     printf '@changes\n'
     bounded find "$@" -maxdepth 2 -type f \( -path '*/logs/*' -o -path '*/artifacts/*' \) ! -name '*[![:print:]]*' \
@@ -154,9 +176,13 @@ else
         ;;
     esac
 fi
-printf '@queue\n'
 if [ -n "$held" ]; then
     wait
+    printf '@answers\n'
+    [ -f "$held.answers" ] && cat "$held.answers"
+fi
+printf '@queue\n'
+if [ -n "$held" ]; then
     cat "$held"
 else
     queue -u "$(id -un)"

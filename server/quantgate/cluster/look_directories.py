@@ -26,6 +26,8 @@ class Directory:
         server_error: Whether nemo-evaluator's adapter ended the run because of a fatal response.
         cancelled: Whether our mark of a cancel is there.
         progress: Requests answered, where progress tracking is on.
+        answers: Successful answers in the statistics, as (how many, by when on the cluster's clock): the newest may be missing.
+            None when nothing tells.
         accumulated: Seconds that the chain had run before its newest job, as NEL's script counted them.
         changed: When its newest log or artifact changed, in seconds of the cluster's clock.
         said: Lines of the jobs' own logs in which Slurm or NEL's script tells how a job ended, each as (job id, line).
@@ -40,6 +42,7 @@ class Directory:
     server_error: bool = False
     cancelled: bool = False
     progress: int | None = None
+    answers: tuple[int, int] | None = None
     accumulated: int | None = None
     changed: int | None = None
     said: tuple[tuple[str, str], ...] = ()
@@ -56,6 +59,7 @@ def parse(sections: Mapping[str, Sequence[str]]) -> dict[str, Directory]:
     contents = dict(_contents(sections["contents"]))
     changed = _newest(sections["changes"], marks)
     said = _said(sections["said"])
+    answers = dict(_answers(sections["answers"]))
     return {
         path: Directory(
             path=path,
@@ -67,6 +71,7 @@ def parse(sections: Mapping[str, Sequence[str]]) -> dict[str, Directory]:
             server_error="artifacts/.nemo_evaluator_server_error" in has,
             cancelled="logs/stage.cancelled" in has,
             progress=_number(contents.get(f"{path}/artifacts/progress", [])),
+            answers=answers.get(path),
             accumulated=_number(contents.get(f"{path}/.accumulated_walltime", [])),
             changed=changed.get(path),
             said=tuple(said.get(path, ())[-MOST_SAID:]),
@@ -109,6 +114,14 @@ def _newest(lines: Sequence[str], paths: Mapping[str, object]) -> dict[str, int]
         if directory in paths and seconds.isdigit():
             found[directory] = max(found.get(directory, 0), int(seconds))
     return found
+
+
+def _answers(lines: Sequence[str]) -> Iterator[tuple[str, tuple[int, int]]]:
+    for line in lines:
+        count, _, rest = line.partition(" ")
+        when, _, path = rest.partition(" ")
+        if count.isdigit() and when.isdigit() and len(count) <= 12 and int(count) > 0:
+            yield path, (int(count), int(when))
 
 
 def _said(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

@@ -20,8 +20,8 @@ while [ $# -ge 2 ]; do
     up=$path
     while [ ! -d "$up/" ] && [ -n "$up" ]; do up=${up%/*}; done
     up=${up:-/}
-    # Of a path that is not there, a directory above it that can be listed proves the absence.
-    [ $is = absent ] && ! ls -- "$up" >/dev/null 2>&1 && is=unseen
+    # Of a path that is not there, a directory above it that can be searched proves the absence.
+    [ $is = absent ] && [ ! -x "$up" ] && is=unseen
     can=
     [ $is = directory ] && [ -r "$path" ] && [ -x "$path" ] && can="${can}r"
     [ $is = file ] && [ -r "$path" ] && can="${can}r"

@@ -22,7 +22,7 @@ _FIELD = "\x1f"
 _ID = re.compile(r"\d{1,12}(?:_\d{1,9})?")
 _WIDE = 11
 """Columns of a queue's row that tells the output file; an old squeue cannot, and its rows have 10."""
-_SECTIONS = ("chains", "changes", "contents", "said", "accounting", "users", "queue")
+_SECTIONS = ("chains", "changes", "contents", "said", "accounting", "users", "answers", "queue")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,11 @@ _API_PATHS = ("/chat/completions", "/completions", "/embeddings")
 
 
 class NoAnswer(EndpointError):
-    """Nobody answers at the endpoint, as seen from this machine."""
+    """Nobody answers at the endpoint, as seen from this machine; `url` was asked."""
+
+    def __init__(self, what: str, *, url: str, fix: str) -> None:
+        self.url = url
+        super().__init__(what, where=f"target.api_endpoint.url ({url})", fix=fix)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -57,13 +61,12 @@ def models_url(endpoint: str) -> str:
     return urllib.parse.urlunsplit(parts._replace(path=base + "/models"))
 
 
-def probe(config: Mapping[str, Any], env: Mapping[str, str], *, elsewhere: bool = False) -> Served | None:
+def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
     """Ask the endpoint of a config for its models.
 
     Args:
         config: The composed config; with a deployment of its own there is nothing to ask yet.
         env: Where the API key is looked up, by the name that the config gives.
-        elsewhere: The run will be on another machine: an endpoint that does not answer this one may answer that one.
 
     Returns:
         What it serves, or None when the config deploys the model itself.
@@ -83,12 +86,7 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str], *, elsewhere: bool 
             where="target.api_endpoint.url",
             fix="give http://HOST:PORT/v1/chat/completions",
         )
-    try:
-        served = _ask(models_url(url), env.get(key_name, "").strip(), key_name)
-    except NoAnswer as error:
-        if not elsewhere:
-            raise
-        served = Served(models_url(url), (), error.what)
+    served = _ask(models_url(url), env.get(key_name, "").strip(), key_name)
     if served.models and model not in served.models:
         raise EndpointError(
             f"The endpoint does not serve a model named {model!r}",
@@ -96,6 +94,14 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str], *, elsewhere: bool 
             fix="set target.api_endpoint.model_id to a served name (edit_config)",
         )
     return served
+
+
+def probe_for_elsewhere(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
+    """As `probe`, for a run on another machine: an endpoint that does not answer this one may answer that one."""
+    try:
+        return probe(config, env)
+    except NoAnswer as error:
+        return Served(error.url, (), error.what)
 
 
 def _ask(url: str, key: str, key_name: str) -> Served:
@@ -111,7 +117,7 @@ def _ask(url: str, key: str, key_name: str) -> Served:
         reason = getattr(error, "reason", error)
         raise NoAnswer(
             f"The endpoint does not answer: {reason}",
-            where=f"target.api_endpoint.url ({url})",
+            url=url,
             fix="start the model server or correct the url, then call this again; nothing was launched",
         ) from None
     try:

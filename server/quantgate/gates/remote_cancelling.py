@@ -46,8 +46,9 @@ def cancel(run: lookup.Run, tasks: Sequence[str]) -> Cancellation:
     try:
         ended = control.cancel(connection.connection(there.host), there.path, chosen, stamp=stamp(run))
     except Unreachable as error:
+        sent = control.may_have_run(error)
         raise Unreachable(
-            f"{error.what}; jobs of the run may have been ended",
+            f"{error.what}; " + ("jobs of the run may have been ended" if sent else "nothing was ended"),
             where=error.where,
             fix="call cancel again when the cluster answers: it ends what is left",
         ) from None

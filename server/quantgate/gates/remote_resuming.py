@@ -51,7 +51,8 @@ def resume(run: lookup.Run, tasks: Sequence[str]) -> Resumption:
     if not resumable:
         return Resumption(run, (), refused, NOT_COUNTED)
     planned = relaunch.what_was_launched(attempt)
-    relaunch.require_same_models(attempt, endpoint.probe(planned.config, planned.environment(), elsewhere=True))
+    served = endpoint.probe_for_elsewhere(planned.config, planned.environment())
+    relaunch.require_same_models(attempt, served)
     consent.require(trust.questions(planned))
     with launch_lock.taken(attempt.invocation_id):
         under_way.close_abandoned(attempt)
@@ -61,9 +62,13 @@ def resume(run: lookup.Run, tasks: Sequence[str]) -> Resumption:
         tuple(task for task, _ in done.queued),
         (*refused, *(Refusal(task, reason) for task, reason in done.refused)),
         NOT_COUNTED,
-        (*done.notes, *(() if noted else ("It is queued, but the ledger could not note that.",))),
+        (*done.notes, *_unseen(served), *(() if noted else ("It is queued, but the ledger could not note that.",))),
         dict(done.queued),
     )
+
+
+def _unseen(served: endpoint.Served | None) -> tuple[str, ...]:
+    return (f"Nothing is known of the endpoint: {served.note}.",) if served and served.note else ()
 
 
 def _look(run: lookup.Run, chosen: Sequence[str]) -> tuple[list[str], tuple[Refusal, ...]]:
@@ -102,12 +107,13 @@ def _submitted(run: lookup.Run, attempt: ledger.Attempt, names: Sequence[str]) -
             connection.connection(run.remote.host), run.remote.path, names, stamp=remote_cancelling.stamp(run)
         )
     except Unreachable as error:
-        _close(attempt, number, "unknown", str(error))
+        sent = control.may_have_run(error)
+        _close(attempt, number, "unknown" if sent else "failed", str(error))
         raise Unreachable(
-            f"{error.what}; jobs may have been queued",
+            f"{error.what}; " + ("jobs may have been queued" if sent else "nothing was submitted"),
             where=run.remote.address,
-            fix=f"status(invocation_ids=['{run.invocation_id}']) finds them when the cluster answers; a resume after that "
-            "submits nothing that is queued",
+            fix=f"status(invocation_ids=['{run.invocation_id}']) tells what is queued when the cluster answers; a "
+            "resume after that submits nothing that is",
         ) from None
     except QuantgateError as error:
         _close(attempt, number, "failed", str(error))

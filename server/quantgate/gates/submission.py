@@ -49,7 +49,8 @@ def submit(
     notes = _require_host(planned, cluster, asked) if cluster else ()
     _require_harnesses(planned, tasks)
     env = planned.environment()
-    served = endpoint.probe(planned.config, env, elsewhere=cluster is not None)
+    probe = endpoint.probe_for_elsewhere if cluster else endpoint.probe
+    served = probe(planned.config, env)
     if cluster and served and served.note:
         notes = (*notes, f"Nothing is known of the endpoint: {served.note}.")
     if kind != "canary" and skip is None:
@@ -75,6 +76,9 @@ def submit(
             consent.require(asked)
         return found
 
+    if cluster and (before := same()):
+        return Launch(before, planned, found=True, warnings=notes)
+    # A cluster was asked just now, and its answers are fresh: nobody waits for it while the ledger is held.
     begun = starting.start(attempt, _request(attempt, planned, cluster), env, same_or_permitted)
     return Launch(begun.attempt, planned, begun.found, (*notes, *begun.warnings))
 

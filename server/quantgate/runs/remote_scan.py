@@ -15,7 +15,7 @@ from .prefilter import widened
 from .remote import RemoteRun
 from .sanitise import one_line
 from .scan import ScanReport
-from .scanner.files import job_of
+from .scanner.files import Found, earlier_jobs, job_of, role_of
 from .signatures import load_signatures
 
 WITHOUT_PYTHON = "There is no python3 (3.6 or later) on the login node: counts only, benign lines are not told apart."
@@ -114,14 +114,20 @@ def _told(text: str) -> dict[str, Any]:
 
 
 def _earlier(text: str) -> set[str]:
-    """The logs, as "<task>/<log>", of jobs that a later one of the same task took over from; by the ids alone."""
-    newest: dict[str, int] = {}
-    jobs: dict[str, tuple[str, int]] = {}
+    """The logs, as "<task>/<log>", of jobs that a later one of the same task took over from."""
+    found: dict[str, list[Found]] = {}
+    chains: dict[str, dict[str, int]] = {}
+    task = ""
     for row in text.split("\n"):
-        if row.startswith("@file\t"):
-            file = row.split("\t")[1]
-            task, _, name = file.rpartition("/")
-            if job := job_of(name):
-                jobs[file] = (task, int(job))
-                newest[task] = max(newest.get(task, 0), int(job))
-    return {file for file, (task, job) in jobs.items() if job < newest[task]}
+        kind, _, rest = row.partition("\t")
+        if kind == "@task":
+            task = rest
+        elif kind == "@chain":
+            chains[task] = {job: place for place, job in enumerate(rest.split())}
+        elif kind == "@file":
+            path, _, size = rest.partition("\t")
+            name = path.rpartition("/")[2]
+            bytes_of = int(size) if size.strip().isdigit() else 0
+            found.setdefault(task, []).append(Found(name, role_of(name), bytes_of, 0.0, job_of(name)))
+    earlier = {name: earlier_jobs(logs, chains.get(name, {})) for name, logs in found.items()}
+    return {f"{name}/{log.name}" for name, logs in found.items() for log in logs if log.job in earlier[name]}

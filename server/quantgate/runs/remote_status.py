@@ -54,7 +54,7 @@ def see(run: RemoteRun, expected: Mapping[str, int] | None = None) -> Seen:
     for directory in found:
         name = PurePosixPath(directory.path).name
         told = slurm_state.judge(directory, seen, [i for i in (recorded.get(name, ""),) if i])
-        rows.append(_row(name, told, directory, (expected or {}).get(name)))
+        rows.append(_row(name, told, directory, (expected or {}).get(name), seen.clock))
     return Seen(tuple(rows))
 
 
@@ -93,8 +93,8 @@ def _why_empty(run: RemoteRun, seen: Snapshot) -> str:
     return f"{path} on {run.host} holds no task"
 
 
-def _row(name: str, told: SlurmState, directory: Directory, expected: int | None) -> TaskStatus:
-    done = directory.progress
+def _row(name: str, told: SlurmState, directory: Directory, expected: int | None, clock: int) -> TaskStatus:
+    done, when = _done(directory, clock)
     if done is not None and expected:
         done = min(done, expected)
     return TaskStatus(
@@ -103,20 +103,33 @@ def _row(name: str, told: SlurmState, directory: Directory, expected: int | None
         reason=told.reason,
         samples_done=done,
         samples_expected=expected,
-        eta_seconds=_eta(done, expected, told) if told.state == "running" else None,
+        eta_seconds=_eta(done, expected, told, clock - when) if told.state == "running" else None,
         exit_code=told.exit_code,
         scheduler_state=told.scheduler_state,
         job_ids=told.job_ids,
     )
 
 
-def _eta(done: int | None, expected: int | None, told: SlurmState) -> int | None:
-    """At the pace of all jobs of the chain together, by the cluster's clock; the time in which the model was loaded counts."""
+def _done(directory: Directory, clock: int) -> tuple[int | None, int]:
+    """Answers so far and when that was so; each count can only miss some, so the larger holds."""
+    counted, when = directory.answers or (None, clock)
+    if directory.progress is not None and directory.progress >= (counted or 0):
+        return directory.progress, clock
+    return counted, min(when, clock)
+
+
+def _eta(done: int | None, expected: int | None, told: SlurmState, age: int) -> int | None:
+    """At the pace of all jobs of the chain together, by the cluster's clock; the time in which the model was loaded counts.
+
+    Args:
+        age: Seconds since the count was right.
+    """
     if not expected or done is None or not told.elapsed:
         return None
     if done >= expected:
         return 0
-    return math.ceil((expected - done) * told.elapsed / done) if done >= 2 else None
+    took = told.elapsed - age
+    return max(0, math.ceil((expected - done) * took / done) - age) if done >= 2 and took > 0 else None
 
 
 def _index(path: str) -> tuple[int, str]:

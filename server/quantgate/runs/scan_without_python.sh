@@ -49,6 +49,7 @@ for directory in "$run"/*.[0-9] "$run"/*.[0-9][0-9] "$run"/*.[0-9][0-9][0-9]; do
     label=${directory##*/} logs=$directory/logs
     case $task in - | "$label" | "${label%.*}") ;; *) continue ;; esac
     printf '@task%s%s\n' "$tab" "$label"
+    [ -f "$directory/.slurm_job_id.list" ] && printf '@chain%s%s\n' "$tab" "$(head -c 65536 "$directory/.slurm_job_id.list" | tr -cs 0-9 ' ')"
     [ -d "$logs" ] || { printf '@absent%s%s\n' "$tab" "$label"; continue; }
     [ -L "$logs" ] && { printf '@outside%s%s/logs\n' "$tab" "$label"; continue; }
     for path in "$logs"/*; do

@@ -111,7 +111,7 @@ def _next_step(outcome: launching.DryRun) -> str:
     if not outcome.passed:
         return f"Mend this with edit_config(config={path!r}, …), then dry_run again: {outcome.error}"
     if outcome.plan.composed.executor not in plan.LAUNCHED_HERE:
-        return f"This version launches local runs only: hand {path!r} to the user, who launches it with `nel run --config {path}`."
+        return f"Only local and Slurm runs are launched here: hand {path!r} to the user, for `nel run --config {path}`."
     return f"canary(config={path!r}): a few real samples, the second gate."
 
 

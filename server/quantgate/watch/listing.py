@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from ..gates import judging, overview
+from ..gates import judging, lookup, overview
 from ..redact import redact_value
 from ..runs.sanitise import one_line
 from . import said
@@ -53,12 +53,18 @@ def _record(known: overview.Known, view: judging.View) -> dict[str, Any]:
         "state": view.state,
         "canary_passed": view.gate.passed if view.gate else None,
         "reason": _why(view),
-        "run_dir": str(view.run.directory.path) if view.run.directory else "",
+        "run_dir": _place(view.run),
         "tasks": [
             {"task": t.task, "state": t.state, "samples_done": t.done, "samples_expected": t.expected}
             for t in said.tasks(view)
         ],
     }
+
+
+def _place(run: lookup.Run) -> str:
+    if run.remote is not None:
+        return run.remote.address
+    return str(run.directory.path) if run.directory else ""
 
 
 def _row(known: overview.Known, view: judging.View) -> tuple[str, ...]:

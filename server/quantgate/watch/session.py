@@ -46,7 +46,8 @@ def watch(name: str = "", out: TextIO | None = None) -> int:
     try:
         with _screen(out) as screen:
             screen.show(view)
-            while view.state in LIVE and not children.wait(DRAW_SECONDS):
+            # A cluster that does not answer now may answer again; nothing is known of the run until then.
+            while (view.state in LIVE or view.state == "unreachable") and not children.wait(_pause(view)):
                 view = waiting.views([chosen])[0]
                 screen.show(view)
     except KeyboardInterrupt:
@@ -55,6 +56,10 @@ def watch(name: str = "", out: TextIO | None = None) -> int:
         out.flush()
         return INTERRUPTED
     return exit_code(view)
+
+
+def _pause(view: judging.View) -> float:
+    return DRAW_SECONDS if view.run.remote is None else waiting.LOOK_SECONDS
 
 
 def exit_code(view: judging.View) -> int:

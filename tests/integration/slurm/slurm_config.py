@@ -32,17 +32,19 @@ def execution(cluster: Cluster, **changes: Any) -> dict[str, Any]:
     }
 
 
-def _evaluation(max_tokens: int) -> dict[str, Any]:
+def _evaluation(max_tokens: int, tasks: int = 1) -> dict[str, Any]:
     return {
         "env_vars": {"DUMMY_API_KEY": "lit:dummy"},
         "nemo_evaluator_config": {
             "config": {"params": {"max_new_tokens": max_tokens, "parallelism": 4, "temperature": 0.0, "max_retries": 3}}
         },
-        "tasks": [{"name": "ifbench.ifbench"}],
+        "tasks": [{"name": "ifbench.ifbench"} for _ in range(tasks)],
     }
 
 
-def with_endpoint(cluster: Cluster, path: Path, endpoint: Endpoint, max_tokens: int = 32, **changes: Any) -> Path:
+def with_endpoint(
+    cluster: Cluster, path: Path, endpoint: Endpoint, max_tokens: int = 32, tasks: int = 1, **changes: Any
+) -> Path:
     """A config whose model is served by somebody else: loopback is the same inside the cluster."""
     known = {"checkpoint": str(endpoint.weights)} if endpoint.weights.is_file() else {}
     config = {
@@ -51,7 +53,7 @@ def with_endpoint(cluster: Cluster, path: Path, endpoint: Endpoint, max_tokens: 
         "target": {
             "api_endpoint": {"url": endpoint.url, "model_id": endpoint.model_id, "api_key_name": "DUMMY_API_KEY"}
         },
-        "evaluation": _evaluation(max_tokens),
+        "evaluation": _evaluation(max_tokens, tasks),
         # The jobs of this cluster run on this very machine.
         "quantgate": {**known, "silence": ["T39"]},
     }

@@ -187,6 +187,31 @@ def test_a_link_that_breaks_while_jobs_are_ended_claims_nothing_and_the_end_come
     assert (again.cancelled, again.still_running, again.finished) == ((), (), ((TASK, "cancelled"),))
 
 
+def test_a_host_that_does_not_answer_is_told_and_nothing_is_claimed(recorded: Make, reached: Cluster) -> None:
+    run, idle = recorded(), recorded(submit=False)
+    until(lambda: run.running(TASK), "the run")
+    connection.close_all()
+    reached.kill("sshd")
+    try:
+        with pytest.raises(Unreachable, match=r"cannot be reached: .*; nothing was ended"):
+            cancelling.cancel(run.invocation_id, [])
+        with pytest.raises(Unreachable, match="nothing was submitted"):
+            resuming.resume(idle.invocation_id, [])
+    finally:
+        reached.start("sshd")
+    until(lambda: connection_stands(reached), "sshd")
+    assert sorted(run.chain().values()) == ["PENDING", "RUNNING"]
+    assert ledger.resumes(idle.invocation_id) == []
+
+
+def connection_stands(cluster: Cluster) -> bool:
+    """Whether the cluster answers through ssh."""
+    try:
+        return connection.connection(cluster.alias).run(["true"]).code == 0
+    except Unreachable:
+        return False
+
+
 def test_what_is_not_gone_in_time_is_said_to_be_left(recorded: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "CANCEL_SECONDS", 1)
     run = recorded({TASK: STUBBORN})
@@ -329,7 +354,9 @@ def test_a_link_that_breaks_during_a_resume_may_have_queued_and_the_next_one_que
         timer.join()
         assert [r.outcome for r in ledger.resumes(run.invocation_id)] == ["unknown"]
         until(run.chain, "the job that was queued all the same")
-        until(lambda: run.listed(TASK), "its note in the list")
+        # Once by the script, which goes on without its reader, and once by the job itself.
+        until(lambda: len(run.listed(TASK)) == 2, "its note in the list")
+        until(lambda: not (run.root / ".quantgate_resume").exists(), "the end of the lock")
     finally:
         slow.unlink()
     jobs = run.listed(TASK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import threading
@@ -76,7 +77,7 @@ def test_a_session_killed_at_each_try_is_unreachable_and_no_answer(
 
 
 def test_a_session_killed_during_a_change_is_never_tried_again(reached: Cluster, host: connection.Connection) -> None:
-    marks = reached.home / "marks"
+    marks = reached.home / f"marks-{secrets.token_hex(4)}"
     host.run(["true"])
     with later(1.0, reached), pytest.raises(Unreachable, match="it may have run, look before you try again"):
         host.run(["sh", "-c", f"echo x >>{marks}; exec sleep 30"], changes=True)
@@ -87,7 +88,7 @@ def test_a_session_killed_during_a_change_is_never_tried_again(reached: Cluster,
 def test_a_connection_that_died_before_a_change_costs_nothing(reached: Cluster, host: connection.Connection) -> None:
     host.run(["true"])
     end_sessions(reached)
-    marks = reached.home / "marks"
+    marks = reached.home / f"marks-{secrets.token_hex(4)}"
     host.run(["sh", "-c", f"echo x >>{marks}"], changes=True)
     assert marks.read_text("utf-8") == "x\n"
     marks.unlink()
@@ -347,14 +348,15 @@ def test_nothing_of_a_connection_outlives_the_server_when_it(
 ) -> None:
     config = tmp_path / "ssh_config"
     plain = reached.ssh_config.read_text("utf-8")
-    # A proxy command that does not end by itself.
-    stubborn = f'  ProxyCommand sh -c "ssh -F {reached.ssh_config} -W %%h:%%p testcluster; sleep 654"\n'.replace(
+    # A proxy command that does not end by itself, with a mark of this test's own.
+    mark = str(600 + secrets.randbelow(10**6) / 10**6)
+    stubborn = f'  ProxyCommand sh -c "ssh -F {reached.ssh_config} -W %%h:%%p testcluster; sleep {mark}"\n'.replace(
         "%%", "%"
     )
     config.write_text(plain.replace("Host testcluster", "Host behind") + stubborn, "utf-8")
     server = new_server(QUANTGATE_SSH_CONFIG=str(config))
     server.call("verify_run", run=f"behind:{remote}")
-    proxies = [p for p in psutil.Process(server.process.pid).children(recursive=True) if "654" in " ".join(p.cmdline())]
+    proxies = [p for p in psutil.Process(server.process.pid).children(recursive=True) if mark in " ".join(p.cmdline())]
     assert proxies
     before = time.monotonic()
     if end == "closes":
@@ -365,5 +367,5 @@ def test_nothing_of_a_connection_outlives_the_server_when_it(
         server.close()
     assert time.monotonic() - before < 6
     _eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in proxies))
-    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "654"]]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", mark]]
     _eventually(lambda: sessions(reached) == 0)

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ def held(reached: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     reached.run("scancel", "--me")
 
 
-def _config(cluster: Cluster, tmp_path: Path, **changes: Any) -> Path:
+def _config(cluster: Cluster, tmp_path: Path, tasks: int = 1, **changes: Any) -> Path:
     changes = {"sbatch_extra_flags": HELD, "output_dir": str(cluster.home / tmp_path.name), **changes}
-    path = slurm_config.with_endpoint(cluster, tmp_path / "eval.yaml", NOBODY, **changes)
+    path = slurm_config.with_endpoint(cluster, tmp_path / "eval.yaml", NOBODY, tasks=tasks, **changes)
     ledger.put_gate(ledger.Gate(plan.read(str(path)).fingerprint, "dry_run", True))
     return path
 
@@ -197,6 +198,62 @@ def test_a_launch_whose_cluster_is_away_afterwards_is_unreachable_and_not_made_a
     remote_launches._silent.clear()
     assert reconcile.settle(attempt).outcome == "launched"
     assert len(_queue(reached)) == 1
+
+
+@pytest.fixture
+def sbatch(reached: Cluster) -> Iterator[Callable[[str], None]]:
+    """Puts a script before the cluster's own sbatch."""
+    program = reached.base / "bin" / "sbatch"
+
+    def put(script: str) -> None:
+        program.write_text(f'#!/bin/sh\n{script}\nexec /usr/bin/sbatch "$@"\n', "utf-8")
+        program.chmod(0o755)
+
+    yield put
+    program.unlink(missing_ok=True)
+
+
+def test_a_link_that_breaks_during_a_submission_leaves_it_open_until_it_is_over_there(
+    reached: Cluster, held: Path, sbatch: Callable[[str], None]
+) -> None:
+    begun, go_on = reached.home / "begun", reached.home / "go_on"
+    sbatch(f"touch {begun}; while [ ! -e {go_on} ]; do sleep 0.1; done")
+
+    def cut() -> None:
+        until(begun.exists, "nothing was submitted")
+        reached.run("pkill", "-f", "^sshd: tester")
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    with pytest.raises(LauncherError, match="may still be under way: The submission got no answer"):
+        _canary(held)
+    cutter.join()
+    (attempt,) = ledger.attempts()
+    assert judging.look(attempt).state == "pending"
+    assert _canary(held).attempt.invocation_id == attempt.invocation_id
+    assert _queue(reached) == []
+    go_on.touch()
+    until(lambda: len(_queue(reached)) == 1, "the submission did not go on")
+    remote_launches._open.clear()
+    assert reconcile.settle(attempt).outcome == "launched"
+    assert _canary(held).attempt.invocation_id == attempt.invocation_id
+    assert len(_queue(reached)) == 1
+
+
+def test_of_a_submission_that_is_refused_half_way_the_first_half_runs_and_is_told(
+    reached: Cluster, held: Path, tmp_path: Path, sbatch: Callable[[str], None]
+) -> None:
+    sbatch(
+        'case "$1" in */ifbench.ifbench.1/run.sub) echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1 ;; esac'
+    )
+    config = _config(reached, tmp_path, tasks=2)
+    launch = _canary(config)
+    assert launch.attempt.outcome == "launched"
+    assert any("Slurm took 1 of 2 jobs" in w and "QOSMaxSubmitJobPerUserLimit" in w for w in launch.warnings)
+    assert [j[1] for j in _queue(reached)] == [f"quantgate:{launch.attempt.invocation_id}"]
+    states = {t.task: t.state for t in judging.look(launch.attempt).tasks}
+    assert states["ifbench.ifbench.0"] == "pending"
+    assert states["ifbench.ifbench.1"] not in {"pending", "running", "succeeded"}
 
 
 def _start_controller(cluster: Cluster) -> None:

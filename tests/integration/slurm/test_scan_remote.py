@@ -19,6 +19,7 @@ from quantgate.runs.scan import scan
 from quantgate.tools.grep_slurm_logs import GrepSlurmLogsResult, grep_slurm_logs
 
 from .cluster import Cluster
+from .nel_jobs import RESULTS, launched
 from .remote_run import TASK, RemoteLogs, remote_run
 
 OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n"
@@ -95,6 +96,12 @@ class TestChain:
             ("cuda_oom", 2, False),
             ("cuda_oom", 1, True),
         ]
+
+    def test_a_follow_on_that_only_looked_takes_over_nothing(self, run: RemoteLogs) -> None:
+        run.write("slurm-77.log", OOM)
+        run.write("slurm-78.log", "nothing to resume\n")
+        run.chain("77")
+        assert grep_slurm_logs(run.address).verdict == "failed"
 
     def test_the_record_of_the_chain_decides_when_ids_wrapped_around(self, run: RemoteLogs) -> None:
         run.write("client-9999.log", OOM)
@@ -204,7 +211,29 @@ class TestWithoutPython:
         answer = grep_slurm_logs(run.address)
         assert answer.verdict == "suspicious"
         assert [(c.name, c.earlier_job) for c in answer.classes] == [("cuda_oom", True)]
+        run.chain("78", "77")
+        assert grep_slurm_logs(run.address).verdict == "failed", "the record says that 77 came after 78"
         assert any("server-0-78-0.log" in w for w in answer.warnings)
+
+
+class TestRealJobs:
+    def test_a_server_that_the_jobs_own_script_ends_is_no_failure(self, reached: Cluster) -> None:
+        step = "srun --overlap --output logs/server-0-$SLURM_JOB_ID-0.log sleep 600"
+        made = launched(reached, f"{step} & server=$!\nsleep 2; kill $server; sleep 1; {RESULTS}")
+        made.until("succeeded")
+        answer = grep_slurm_logs(made.invocation_id)
+        assert (answer.verdict, answer.classes) == ("clean", []), answer
+        assert answer.files >= 1
+
+    def test_a_job_that_was_cancelled_is_named_by_what_slurm_wrote(self, reached: Cluster) -> None:
+        made = launched(reached, "sleep 600")
+        made.until("running")
+        reached.run("scancel", made.job_id)
+        made.until("cancelled")
+        answer = grep_slurm_logs(made.invocation_id)
+        assert (answer.verdict, _found(answer)["scheduler"]) == ("failed", 1)
+        sample = next(c for c in answer.classes if c.name == "scheduler").samples[0]
+        assert (sample.file, "CANCELLED AT" in sample.text) == (f"{TASK}/slurm-{made.job_id}.log", True)
 
 
 def test_a_run_directory_that_is_gone_is_said_to_be_gone(run: RemoteLogs) -> None:

@@ -170,7 +170,7 @@ def test_a_job_that_needs_too_much_memory_says_so(unusual: Cluster) -> None:
     hog = "python3 -c 'x = bytearray(700 << 20); import time; time.sleep(60)'"
     task = launched(unusual, f"srun --mpi none {hog}", header="#SBATCH --mem 200")
     row = task.until("failed", 90)
-    # Without cgroups Slurm 22.05 calls it FAILED; OUT_OF_MEMORY itself is a recorded row of tests/runs.
+    # Without cgroups Slurm 22.05 calls it FAILED; OUT_OF_MEMORY itself is a row written by hand in tests/runs.
     assert row.scheduler_state == "FAILED (exit code 9)"
     assert "host memory that the job asked for was full" in row.reason
 
@@ -179,7 +179,8 @@ def test_a_limit_and_a_wrong_association_are_told(unusual: Cluster) -> None:
     unusual.checked("sacctmgr", "-i", "add", "account", "gone")
     unusual.checked("sacctmgr", "-i", "add", "user", USER, "account=gone")
     task = launched(unusual, LONG, "--hold", "-A", "gone")
-    unusual.checked("sacctmgr", "-i", "delete", "user", USER, "account=gone")
+    # The accounting refuses while it has the job as active; it has not heard of it in the first moment.
+    until(lambda: unusual.run("sacctmgr", "-i", "delete", "user", USER, "account=gone", "-Q").code, (0).__eq__, 20)
     unusual.run("scontrol", "release", task.job_id)
     row = until(task.told, lambda r: "InvalidAccount" in r.scheduler_state)
     assert row.state == "pending"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -131,11 +133,23 @@ def test_waiting_sees_the_change_and_ends_early(reached: Cluster) -> None:
     assert time.monotonic() - before < 20
 
 
-def test_progress_and_the_time_left_come_from_the_artifacts(reached: Cluster) -> None:
+def test_progress_comes_from_the_progress_file_and_from_the_statistics_of_the_answers(reached: Cluster) -> None:
     task = launched(reached, "echo 40 > artifacts/progress; sleep 600")
-    task.until("running")
-    row = until(task.told, lambda r: r.samples_done == 40)
-    assert row.eta_seconds == -1
+    stats = task.directory / "artifacts" / "response_stats_cache"
+    stats.mkdir()
+    with closing(sqlite3.connect(stats / "cache.db")) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE Cache (key, value)")
+        row = until(task.told, lambda r: r.samples_done == 40)
+        assert (row.state, row.eta_seconds) == ("running", -1)
+        writer.executemany("INSERT INTO Cache VALUES (?, ?)", [(n, '{"status_code": 200}') for n in range(50)])
+        writer.commit()
+        # Still in the writer's side file, which is not touched.
+        assert task.told().samples_done == 40
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        before = {p.name: p.stat().st_mtime_ns for p in stats.iterdir()}
+        assert task.told().samples_done == 50
+        assert {p.name: p.stat().st_mtime_ns for p in stats.iterdir()} == before
     reached.run("scancel", task.job_id)
 
 

@@ -39,7 +39,11 @@ def wanted_paths(subject: Subject) -> list[tuple[PathKind, str]]:
     for image in images(subject.composed):
         if image.access == "file":
             found.setdefault(image.image, "file")
-    return [(kind, path) for path, kind in found.items() if path.startswith("/") and "???" not in path]
+    return [(kind, path) for path, kind in found.items() if _can_be_sent(path)]
+
+
+def _can_be_sent(path: str) -> bool:
+    return path.startswith("/") and "???" not in path and path.isprintable() and len(path) < 4096
 
 
 def checkpoint(subject: Subject) -> str:

@@ -103,13 +103,21 @@ def chain_of(task: str) -> Dict[str, int]:
 
 
 def earlier_jobs(found: List[Found], chain: Dict[str, int]) -> List[str]:
-    """The jobs that a later one of the same task took over from: all but the last that has a log of its own step or script."""
-    jobs = {f.job for f in found if f.job and f.role in {"client", "slurm", "server"} and f.size}
-    if not jobs:
-        return []
-    # An id that the record lacks is younger than what it lists: the record is written when a job starts.
-    newest = max(jobs, key=lambda job: (chain.get(job, len(chain)), int(job)))
-    return sorted({f.job for f in found if f.job} - {newest})
+    """The jobs that a later one of the same task took over from.
+
+    A follow-on that only sees that there is nothing to resume takes over nothing: NEL 0.2.6 writes a job into its record of the
+    chain when it goes to work. Without that record, the jobs with a log of the client or a server are those that worked.
+    """
+    jobs = {f.job for f in found if f.job and f.size}
+    working = {job for job in jobs if job in chain} or {
+        f.job for f in found if f.job in jobs and f.role in {"client", "server"}
+    }
+    if not working:
+        working = jobs
+    newest = max(working, key=lambda job: (chain.get(job, -1), int(job)), default="")
+    if newest in chain:
+        return sorted(job for job in jobs if chain.get(job, chain[newest]) < chain[newest])
+    return sorted(job for job in jobs if int(job) < int(newest))
 
 
 def tasks_of(run: str, wanted: str) -> List[Dict[str, str]]:

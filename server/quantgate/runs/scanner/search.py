@@ -219,7 +219,7 @@ class _Part(threading.Thread):
             self.seen.benign[benign] = self.seen.benign.get(benign, 0) + 1
         for rule in rules:
             if self.seen.count(rule.name, line):
-                self.seen.samples.setdefault(rule.name, []).append(_sample(rule, at, raw))
+                self.seen.samples.setdefault(rule.name, []).append(_sample(rule, at, line, raw))
 
     def _traceback(self, at: int, line_at: int) -> None:
         """Count the traceback that begins here when it has an end, which may be beyond this part of the log."""
@@ -241,12 +241,16 @@ class _Part(threading.Thread):
             offset += len(raw) + 1
 
 
-def _sample(rule: Rule, at: int, raw: bytes) -> Sample:
+def _sample(rule: Rule, at: int, line: int, raw: bytes) -> Sample:
+    """A match with what is around it, from the beginning of a word: the rest of one may be the rest of a secret."""
     text = decode(raw)
     match = rule.pattern.search(text)
     begins = match.start() if match is not None else 0
-    lead = max(0, begins - LEAD)
-    return Sample(at, text[lead : lead + TEXT], begins - lead)
+    start = max(0, begins - LEAD)
+    if start or at != line:
+        blank = text.find(" ", start, begins)
+        start = blank + 1 if blank >= 0 else begins
+    return Sample(at, text[start : start + TEXT], begins - start)
 
 
 def _grep(flags: List[str]) -> "subprocess.Popen[bytes]":
