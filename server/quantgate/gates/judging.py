@@ -93,7 +93,7 @@ def view(run: lookup.Run) -> View:
     if run.remote is not None:
         return _remote_view(run)
     if run.directory is None:
-        return View(run, _state_without_tasks(run), (), None)
+        return View(run, _state_without_tasks(run), (), None, one_line(_why_open(run), REASON_CHARACTERS))
     expected = expectations(run.directory, run.limit)
     tasks = tuple(task_status(task, expected[task.directory].answers) for task in run.directory.tasks)
     if run.attempt is not None and reconcile.may_start(run.attempt):
@@ -147,6 +147,14 @@ def _state_without_tasks(run: lookup.Run) -> State:
     if run.attempt.outcome == ledger.LAUNCHING and run.attempt.executor == plan.SLURM:
         return remote_launches.look(run.attempt).state
     return "failed" if run.attempt.outcome == "failed" else "unknown"
+
+
+def _why_open(run: lookup.Run) -> str:
+    """Why it is not known how a launch on a cluster went; empty for others."""
+    attempt = run.attempt
+    if attempt is None or attempt.executor != plan.SLURM or attempt.outcome != ledger.LAUNCHING:
+        return ""
+    return "it is being launched" if reconcile.may_start(attempt) else remote_launches.look(attempt).why
 
 
 def judge(attempt: ledger.Attempt) -> ledger.Gate | None:

@@ -267,8 +267,7 @@ class Cluster:
         run = self.base / "run"
         self.start("munged")
         if self.accounting:
-            options = (f"--defaults-file={self.base}/etc/my.cnf", "--auth-root-authentication-method=normal")
-            self.checked("mariadb-install-db", *options, "--skip-test-db")
+            self._make_database()
             self.start("mariadbd")
             _until((run / "mysql.sock").exists, "MariaDB's socket")
             _until(lambda: self._sql("SELECT 1").code == 0, "MariaDB")
@@ -287,6 +286,14 @@ class Cluster:
         self.start("sshd")
         _until(lambda: "idle" in self.run("sinfo", "-h", "-o", "%T").output, "the node")
         _until(self._ssh_answers, "sshd")
+
+    def _make_database(self) -> None:
+        options = (f"--defaults-file={self.base}/etc/my.cnf", "--auth-root-authentication-method=normal")
+        if self.run("mariadb-install-db", *options, "--skip-test-db").code != 0:
+            # Seen when several clusters started at once; the second attempt worked each time.
+            shutil.rmtree(self.base / "db")
+            (self.base / "db").mkdir(mode=0o755)
+            self.checked("mariadb-install-db", *options, "--skip-test-db")
 
     def _sql(self, statement: str) -> Done:
         return self.run("mariadb", f"--socket={self.base}/run/mysql.sock", "-u", "root", "-e", statement)

@@ -95,6 +95,7 @@ datadir={base}/db
 socket={base}/run/mysql.sock
 pid-file={base}/run/mysql.pid
 skip-networking
+tmpdir={base}/run
 innodb_buffer_pool_size=64M
 innodb_lock_wait_timeout=900
 innodb_flush_log_at_trx_commit=2

@@ -184,7 +184,9 @@ def test_a_launch_whose_cluster_is_away_afterwards_is_unreachable_and_not_made_a
     reached.kill("sshd")
     reached.run("pkill", "-f", "^sshd: tester")
     try:
-        assert judging.look(attempt).state == "unreachable"
+        seen = judging.look(attempt)
+        assert seen.state == "unreachable"
+        assert "cannot be reached" in seen.reason
         again = _canary(held)
         assert (again.found, again.attempt.invocation_id) == (True, attempt.invocation_id)
         with pytest.raises(Unreachable, match="nothing was launched"):
