@@ -70,6 +70,25 @@ def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDo
     path, handle = model.path, model.handle
     if deployment == "none":
         return surgery.set_value(document, "quantgate.checkpoint", path or handle), model
+    _require_servable(deployment, path, handle)
+    model = replace(model, replaced=_other(document, path, handle))
+    document = surgery.set_value(document, "deployment.checkpoint_path", path or None)
+    if deployment in _BY_HANDLE:
+        document = surgery.set_value(document, "deployment.hf_model_handle", handle or None)
+    served = document.get("deployment.served_model_name")
+    if served is None or served == "???":
+        served = handle or path.rstrip("/").rpartition("/")[2]
+        document = surgery.set_value(document, "deployment.served_model_name", served)
+        notes.append(f"deployment.served_model_name was open and is now {served!r}")
+    elif model.replaced and served != (name := handle or path.rstrip("/").rpartition("/")[2]):
+        notes.append(
+            f"deployment.served_model_name is still {str(served)[:100]!r}, from before {model.replaced[:200]} was replaced; "
+            f"it names the results: set=['deployment.served_model_name={name}']"
+        )
+    return served_program.serves_model(document, handle=handle, notes=notes), model
+
+
+def _require_servable(deployment: str, path: str, handle: str) -> None:
     if deployment not in _BY_PATH:
         raise BadInput(
             f"The deployment {deployment} brings its own model",
@@ -88,21 +107,6 @@ def use(document: ConfigDocument, name: str, notes: list[str]) -> tuple[ConfigDo
             where="model",
             fix="link the checkpoint under a path of letters, digits and ._-/, and give that",
         )
-    model = replace(model, replaced=_other(document, path, handle))
-    document = surgery.set_value(document, "deployment.checkpoint_path", path or None)
-    if deployment in _BY_HANDLE:
-        document = surgery.set_value(document, "deployment.hf_model_handle", handle or None)
-    served = document.get("deployment.served_model_name")
-    if served is None or served == "???":
-        served = handle or path.rstrip("/").rpartition("/")[2]
-        document = surgery.set_value(document, "deployment.served_model_name", served)
-        notes.append(f"deployment.served_model_name was open and is now {served!r}")
-    elif model.replaced and served != (name := handle or path.rstrip("/").rpartition("/")[2]):
-        notes.append(
-            f"deployment.served_model_name is still {str(served)[:100]!r}, from before {model.replaced[:200]} was replaced; "
-            f"it names the results: set=['deployment.served_model_name={name}']"
-        )
-    return served_program.serves_model(document, handle=handle, notes=notes), model
 
 
 def serve(document: ConfigDocument, model: Model, notes: list[str]) -> ConfigDocument:

@@ -56,18 +56,8 @@ def submit(
     if kind != "canary" and skip is None:
         # What cannot be limited has no canary to compare with.
         _require_same_endpoint(planned, served, [task for task in planned.chosen(tasks) if not task.watch])
-    attempt = ledger.Attempt(
-        invocation_id=door.new_invocation_id(),
-        kind=kind,
-        fingerprint=planned.fingerprint,
-        config=str(planned.path),
-        executor=planned.composed.executor,
-        output_dir=cluster.place if cluster else _output_dir(planned),
-        tasks=tuple(tasks),
-        sample_limit=limit,
-        endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
-        skip_reason=skip.reason if skip else "",
-    )
+    place = cluster.place if cluster else _output_dir(planned)
+    attempt = _attempt(planned, kind, tasks, limit, place, served, skip)
 
     def same_or_permitted() -> ledger.Attempt | None:
         found = same()
@@ -81,6 +71,29 @@ def submit(
     # A cluster was asked just now, and its answers are fresh: nobody waits for it while the ledger is held.
     begun = starting.start(attempt, _request(attempt, planned, cluster), env, same_or_permitted)
     return Launch(begun.attempt, planned, begun.found, (*notes, *begun.warnings))
+
+
+def _attempt(
+    planned: plan.Plan,
+    kind: str,
+    tasks: list[str],
+    limit: int,
+    place: str,
+    served: endpoint.Served | None,
+    skip: skipping.Skip | None,
+) -> ledger.Attempt:
+    return ledger.Attempt(
+        invocation_id=door.new_invocation_id(),
+        kind=kind,
+        fingerprint=planned.fingerprint,
+        config=str(planned.path),
+        executor=planned.composed.executor,
+        output_dir=place,
+        tasks=tuple(tasks),
+        sample_limit=limit,
+        endpoint=json.dumps(dataclasses.asdict(served)) if served else "",
+        skip_reason=skip.reason if skip else "",
+    )
 
 
 def _require_host(planned: plan.Plan, cluster: hosts.Target, asked: Sequence[consent.Question]) -> tuple[str, ...]:

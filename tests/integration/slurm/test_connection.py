@@ -17,6 +17,7 @@ from quantgate.cluster import connection, opening, scheduler
 from quantgate.errors import ClusterError, Unreachable
 
 from .cluster import Cluster
+from .settings import ACCOUNT
 from .sshd import end_sessions
 
 
@@ -175,3 +176,18 @@ def test_a_stopped_scheduler_is_a_problem_and_not_an_answer(reached: Cluster, li
     assert seen.problems == ()
     assert seen.queue is not None
     assert seen.directories[str(reached.home / "absent" / "task.0")].exists is False
+
+
+def test_a_job_array_is_found_by_its_index_and_by_its_raw_id(reached: Cluster, link: connection.Connection) -> None:
+    job = reached.checked(
+        "sbatch", "--parsable", "-A", ACCOUNT, "-o", "/dev/null", "--array", "1-2", "--wrap", "true"
+    ).strip()
+    deadline = time.monotonic() + 60
+    while True:
+        jobs = scheduler.look(link, [], [job]).accounting or {}
+        mine = {key: row for key, row in jobs.items() if row.job_id.startswith(f"{job}_")}
+        if {row.job_id for row in mine.values() if row.state == "COMPLETED"} == {f"{job}_1", f"{job}_2"}:
+            break
+        assert time.monotonic() < deadline, jobs
+        time.sleep(0.3)
+    assert {f"{job}_1", f"{job}_2", job} <= set(mine)
