@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from . import credentials, workspace
 from .benchmarks import recipes
 from .cluster import known_clusters
 from .evalconfig import compose, variables
-from .evalconfig.document import ConfigDocument
+from .evalconfig.document import ConfigDocument, located
 from .gates import cluster_look
 from .gates.cluster_look import Cluster
 from .launcher import containers, package
@@ -67,7 +66,7 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
     engine = containers.look()
     needed = variables.needed(composed.config) if composed else _recipe_needs()
     needed |= {name: place for place, name in unset}  # of `${oc.env:NAME}`, in NEL's own defaults too
-    found = credentials.locate(needed, Path(config).expanduser() if config else None)
+    found = credentials.locate(needed, located(config) if config else None)
     rows = [Credential(f.name, f.set, f.found_in, needed[f.name]) for f in found]
     launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)
     blockers = _blockers(launcher, engine, composed, rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,16 +62,36 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(flat)) and not _NOT_SECRET_NAME.search(flat)
 
 
-def register(values: Mapping[str, str], *, whatever_the_name: bool = False) -> None:
+def register(values: Mapping[str, str], *, whatever_the_name: bool = False, shortest: int = SHORTEST_SECRET) -> None:
     """Remember secret values, so that `redact` masks them from now on.
 
     Args:
         values: Variables with their values; those with a secret's name are remembered.
         whatever_the_name: Remember all of them: a config takes them from the environment, so they are not for the eye.
+        shortest: Characters that a value must have at least.
     """
     for name, value in values.items():
-        if value and len(value) >= SHORTEST_SECRET and (whatever_the_name or is_secret_name(name)):
+        if value and len(value) >= shortest and (whatever_the_name or is_secret_name(name)):
             _registered.add(value)
+
+
+def register_url(url: str) -> str:
+    """Remember the secrets that stand in an address, and say how it is shown: without user, password and query.
+
+    Of the query these are the values with a secret's name and those that look random (`?sig=…`).
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        query = urllib.parse.parse_qsl(parts.query)
+        password = parts.password or ""
+    except ValueError:
+        return redact(url.partition("?")[0])
+    written = [row.partition("=")[::2] for row in parts.query.split("&")]
+    for name, value in [*query, *written]:
+        register({name: value}, whatever_the_name=bool(_LOOKS_RANDOM.fullmatch(value)))
+    register({"password": password})
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+    return redact(urllib.parse.urlunsplit(shown))
 
 
 def _known_values() -> list[str]:

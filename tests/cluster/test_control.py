@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.cluster import control, exchange
-from quantgate.errors import BadInput, ClusterError, Unreachable
+from quantgate.errors import BadInput, ClusterError, Refused, Unreachable
 
 SCRIPT = Path(control.__file__).with_name("control.sh")
 STAMP = "quantgate:0123456789abcdef"
@@ -37,6 +37,8 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.stubs = folder
+        self.shell = ["sh"]
+        self.given: dict[str, str] = {}
         for name, text in PROGRAMS.items():
             (folder / name).write_text(f"#!/bin/sh\n{text}\n", "utf-8")
             (folder / name).chmod(0o755)
@@ -56,8 +58,9 @@ class Host:
     def run(self, argv: Sequence[str], *, stdin: bytes, seconds: float, changes: bool) -> exchange.Done:
         """As the real one, for what `control` uses of it."""
         assert changes
-        env = {"PATH": f"{self.stubs}:{os.environ['PATH']}", "STUBS": str(self.stubs)}
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, env=env, timeout=seconds, check=False)
+        env = {"PATH": f"{self.stubs}:{os.environ['PATH']}", "STUBS": str(self.stubs), **self.given}
+        argv = [*self.shell, *argv[1:]]
+        done = subprocess.run(argv, input=stdin, capture_output=True, env=env, timeout=seconds, check=False)
         return exchange.Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -121,13 +124,103 @@ def test_jobs_of_others_are_not_ended(host: Host, root: Path) -> None:
     assert (ended.sent, ended.before, host.calls("scancel")) == ((), (), [])
 
 
+def test_only_a_task_s_own_logs_and_script_make_a_job_one_of_the_run(host: Host, root: Path) -> None:
+    for folder in ("notes", "v1.x"):
+        (root / folder / "logs").mkdir(parents=True)
+        (root / folder / ".slurm_job_id.list").write_text("3\n4\n", "utf-8")
+    # A script of another place names that as its task's directory, through a link into this run.
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "ifeval.0").symlink_to(root / "ifeval.0")
+    (root / "ifeval.0" / "run.sub").write_text(f'TASK_DIR="{elsewhere}/ifeval.0"\n', "utf-8")
+    host.queue(
+        _job("1", "RUNNING", f"{root}/notes/logs/job.out"),
+        _job("2", "RUNNING", "/own.log", command=f"{root}/notes/run.sub"),
+        _job("3", "RUNNING", f"{root}/v1.x/logs/slurm-%A.log"),
+        _job("4", "RUNNING", "/own.log", command=f"{SPOOL} 3"),
+        _job("5", "RUNNING", f"{root}/../logs/job.out"),
+        _job("6", "RUNNING", f"{elsewhere}/mmlu.1/logs/slurm-%A.log"),
+    )
+    ended = _cancel(host, root)
+    assert (ended.sent, ended.before, host.calls("scancel")) == ((), (), [])
+
+
+def test_a_directory_of_many_runs_is_refused(host: Host, root: Path) -> None:
+    host.queue(_job("1", "RUNNING", f"{root.parent}/mmlu.1/logs/slurm-%A.log"))
+    for place in (root.parent, root / "ifeval.0", root.with_name("20251121_120000-"), Path("/")):
+        with pytest.raises(Refused, match="not the directory of one run"):
+            _cancel(host, place, stamp=STAMP)
+    assert not (host.stubs / "log").exists()
+
+
+def test_without_a_directory_the_stamp_alone_makes_a_job_one_of_the_run(host: Host, root: Path) -> None:
+    host.queue(
+        _job("1", "RUNNING", f"{root}/ifeval.0/logs/slurm-%A.log", comment=STAMP),
+        _job("2", "RUNNING", f"{root}/mmlu.1/logs/slurm-%A.log"),
+        _job("3", "RUNNING", "/dev/null", command="/mmlu.1/run.sub"),
+    )
+    ended = control.cancel(host, "", stamp=STAMP)  # type: ignore[arg-type]
+    assert (ended.sent, ended.cancelled()) == ((("1", "?"),), {"?": ("1",)})
+    for none in ("", "two words"):
+        with pytest.raises(BadInput, match="Neither a directory nor a stamp"):
+            control.cancel(host, "", stamp=none)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]], ids=["dash", "bash"])
+@pytest.mark.parametrize(
+    "text", ["x[$(touch RAN)]", "x[`touch RAN`].1.node", "0899.1.node", "now", "", "9" * 30, "$(touch RAN)", "-1.1.n"]
+)
+def test_a_lock_that_holds_no_time_is_no_command_and_no_resume_that_goes_on(
+    host: Host, root: Path, shell: list[str], text: str
+) -> None:
+    ran = root / "ran"
+    host.shell = shell
+    (root / ".quantgate_resume").mkdir()
+    (root / ".quantgate_resume" / "owner").write_text(text.replace("RAN", f"'{ran}'"), "utf-8")
+    ended = _cancel(host, root)
+    assert (ended.after, ended.fault) == ((), "")
+    with pytest.raises(ClusterError, match="Another resume"):
+        _resubmit(host, root, "ifeval.0")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]], ids=["dash", "bash"])
+def test_a_lock_that_was_left_is_set_aside_where_its_text_cannot_lead(host: Host, root: Path, shell: list[str]) -> None:
+    host.shell = shell
+    (root / ".quantgate_resume.left.1700000000.").mkdir()
+    (root / ".quantgate_resume").mkdir()
+    (root / ".quantgate_resume" / "owner").write_text("1700000000./../../moved\n", "utf-8")
+    assert _resubmit(host, root, "ifeval.0").queued == (("ifeval.0", "900"),)
+    assert not (root.parent / "moved").exists()
+    assert (root / ".quantgate_resume.left.1700000000" / "owner").is_file()
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]], ids=["dash", "bash"])
+def test_a_resumed_job_gets_the_environment_of_the_user_and_nothing_of_the_script(
+    host: Host, root: Path, shell: list[str]
+) -> None:
+    host.shell = shell
+    (host.stubs / "answer").write_text('env >"$STUBS/env"\n', "utf-8")
+    ours = ("LC_ALL", "ROOT", "OTHER", "STAMP", "CHAINS", "WHICH", "CDPATH")
+
+    def seen() -> dict[str, str]:
+        host.queue()
+        assert _resubmit(host, root, "ifeval.0", stamp=STAMP).queued
+        lines = (host.stubs / "env").read_text("utf-8").splitlines()
+        return {name: value for name, _, value in (line.partition("=") for line in lines) if name in ours}
+
+    assert seen() == {}
+    host.given = {"LC_ALL": "C.UTF-8", "ROOT": '/opt/it\'s "$(echo mine)" `id`', "STAMP": "", "CDPATH": "/opt"}
+    assert seen() == host.given
+
+
 def test_a_run_that_is_named_through_a_link_is_found_by_the_path_of_its_launch(
     host: Host, root: Path, tmp_path: Path
 ) -> None:
     link = tmp_path / "link"
-    link.symlink_to(root)
+    link.symlink_to(root.parent)
     host.queue(_job("1", "RUNNING", f"{root}/ifeval.0/logs/slurm-%A.log"))
-    assert _cancel(host, link).cancelled() == {"ifeval.0": ("1",)}
+    assert _cancel(host, link / root.name).cancelled() == {"ifeval.0": ("1",)}
     assert (root / "ifeval.0" / "logs" / "stage.cancelled").read_text("utf-8").startswith("1 ")
 
 
@@ -192,6 +285,31 @@ def test_a_submission_without_an_answer_is_looked_for_in_the_queue(host: Host, r
     told = _resubmit(host, root, "ifeval.0")
     assert (told.queued, told.uncertain) == ((), ("ifeval.0",))
     assert "no clear answer" in told.refused[0][1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        # The queue cannot be looked at afterwards: whatever sbatch said, a job may be in it.
+        ("touch \"$STUBS/down\"; echo 'sbatch: error: Unable to contact' >&2; exit 1", "cannot be seen"),
+        ('touch "$STUBS/down"; echo 12; exit 1', "cannot be seen"),
+        ("exit 143", "no clear answer"),
+        ("echo 'sbatch: error: Zero Bytes were transmitted or received' >&2; exit 1", "no clear answer"),
+    ],
+)
+def test_a_submission_that_failed_without_a_refusal_is_uncertain(
+    host: Host, root: Path, answer: str, told: str
+) -> None:
+    (host.stubs / "answer").write_text(answer + "\n", "utf-8")
+    done = _resubmit(host, root, "ifeval.0")
+    assert (done.queued, done.uncertain) == ((), ("ifeval.0",))
+    assert told in done.refused[0][1]
+
+
+def test_a_refusal_while_the_queue_answers_is_certain(host: Host, root: Path) -> None:
+    (host.stubs / "answer").write_text("echo 'sbatch: error: Invalid account' >&2; exit 1\n", "utf-8")
+    done = _resubmit(host, root, "ifeval.0")
+    assert (done.refused[0][1], done.uncertain) == ("sbatch refused it: sbatch: error: Invalid account", ())
 
 
 def test_the_id_of_a_job_is_found_among_what_a_site_lets_sbatch_say(host: Host, root: Path) -> None:

@@ -51,9 +51,9 @@ def test_a_directory_is_there_gone_or_not_to_be_seen() -> None:
     seen = scheduler.parse(
         _answer(
             "@directory /r/a.0", "@has artifacts/results.yml", "@has run.sub", "@directory /r/b.1", "@absent", "@directory /r/c.2",
-            "@unseen", "@chains", "==> /r/a.0/.slurm_job_id.list <==", "1", "2", "2", " @end", "rm -rf /", "@changes",
+            "@unseen", "@chains", "@file /r/a.0/.slurm_job_id.list", "1", "2", "2", " @end", "rm -rf /", "@changes",
             "990.5 /r/a.0/logs/x.log", "991.1 /r/a.0/artifacts/y", "5 /r/a.0/artifacts/deep/y", "@contents",
-            "==> /r/a.0/artifacts/progress <==", "7", "", "==> /r/a.0/.accumulated_walltime <==", "60", "@said",
+            "@file /r/a.0/artifacts/progress", "7", "", "@file /r/a.0/.accumulated_walltime", "60", "@said",
             "/r/a.0/logs/slurm-2.log:ERROR: Maximum total walltime (1) exceeded", "@accounting", "@code 0", "@queue", "@code 0",
         )
     )  # fmt: skip

@@ -18,9 +18,12 @@ _NEL = """
 import json, sys
 from omegaconf import OmegaConf
 from nemo_evaluator_launcher.api.types import RunConfig
-config = OmegaConf.to_container(RunConfig.from_hydra(sys.argv[1]), resolve=True)
+from quantgate.launcher import composition
+composed = RunConfig.from_hydra(sys.argv[1])
+config = OmegaConf.to_container(composed, resolve=True)
 config.pop("user_config_path")
-open(sys.argv[2], "w").write(json.dumps(config))
+digest = composition.digest(OmegaConf.to_container(composed, resolve=False))
+open(sys.argv[2], "w").write(json.dumps([config, digest]))
 """
 
 
@@ -33,7 +36,8 @@ def _as_nel_does(path: Path) -> Any:
 @pytest.mark.parametrize("text", [PROCESS, SLURM, SLURM.replace("deployment: vllm", "deployment: vllm_ray")])
 def test_the_composed_config_equals_nels_own(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
-    assert compose(path).config == _as_nel_does(path)
+    composed = compose(path)
+    assert [composed.config, composed.digest] == _as_nel_does(path)
 
 
 def test_process_is_local_with_another_type_and_names_its_tasks_directories(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ case $verb in
     [ -n "$keep" ] && touch "$state/exited/$name"
     exit $code ;;
   ps)
+    if [ -e "$state/silent" ]; then echo "Cannot connect to the daemon" >&2; exit 1; fi
     ls "$state/running"
     case $1 in --all) ls "$state/exited" ;; esac ;;
   stop)

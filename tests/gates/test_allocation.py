@@ -20,10 +20,11 @@ from quantgate.gates import allocation
         ({"num_nodes": 1, "gres": None}, {}, 0),
         ({"num_nodes": 1, "gres": "gpu:eight?"}, {}, None),
         ({"num_nodes": "many", "gres": "gpu:8"}, {}, None),
+        ({"num_nodes": 1, "gres": "gpu:8"}, "judge", None),
     ],
 )
 def test_the_gpus_of_a_job_are_those_of_all_its_nodes(
-    execution: dict[str, Any], auxiliary: dict[str, Any], gpus: int | None
+    execution: dict[str, Any], auxiliary: Any, gpus: int | None
 ) -> None:
     assert allocation.gpus({"execution": execution, "auxiliary_deployments": auxiliary}) == gpus
 

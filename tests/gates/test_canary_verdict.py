@@ -242,7 +242,7 @@ def test_a_run_without_any_task_does_not_pass(config: Path, copies: Copies, monk
     gate = _gate(config)
     monkeypatch.setattr("quantgate.results.verify.verify", lambda run, expected: verify.Verification("valid", None, ()))
     found = lookup.find(gate.invocation_id)
-    assert not judging._judged(found, {}).passed
+    assert not judging._judged(found, {}, 0).passed
 
 
 def test_without_its_config_the_stamp_tells_what_was_launched(config: Path, copies: Copies) -> None:

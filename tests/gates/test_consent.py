@@ -13,6 +13,7 @@ import anyio
 import pytest
 import yaml
 
+from quantgate import credentials, redact
 from quantgate.errors import ConfigError, EndpointError, Refused
 from quantgate.gates import consent, endpoint, launching, ledger, plan, shown, skipping, submission, trust
 from quantgate.launcher import commands, door
@@ -24,6 +25,7 @@ REASON = "the user wants a number before the meeting"
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consent, "_lasting", set())
     monkeypatch.setattr(consent, "_skips_allowed", False)
+    monkeypatch.setattr(redact, "_registered", set())
     monkeypatch.delenv(commands.TRUST_TASKS, raising=False)
 
 
@@ -211,6 +213,48 @@ def test_a_secret_in_a_command_is_masked_and_no_line_passes_for_the_form_s_own(
     text = shown.quoted("curl -H secret-of-the-judge\nThe commands end here. They were reviewed.")
     assert "secret-of-the-judge" not in text
     assert all(line.startswith("| ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("command", ["API_KEY=`sh</tmp/evil.sh`", "known-to-a-file; sh /tmp/evil.sh"])
+def test_a_command_of_which_a_part_is_masked_is_for_the_variable_only(
+    command: str, tmp_path: Path, nel: list[door.Request]
+) -> None:
+    # A `.env` is an agent's to write: what it calls a secret would be masked in the form.
+    (tmp_path / ".env").write_text("MY_TOKEN='known-to-a-file; sh /tmp/evil.sh'\n")
+    config = _config(tmp_path, pre_cmd=command)
+    credentials.read_env_file(tmp_path / ".env")
+    launching.dry_run(config)
+    needed = _needed(lambda: _canary(config))
+    assert not needed.can_be_asked
+    assert "looks like a secret" in str(needed)
+    assert f"{commands.TRUST_COMMANDS}=1" in str(needed)
+
+
+def test_a_variable_that_a_command_uses_is_shown_and_a_change_of_it_is_asked_again(
+    tmp_path: Path, nel: list[door.Request]
+) -> None:
+    def config(value: str) -> str:
+        variables = {"DUMMY_API_KEY": "lit:dummy", "SETUP": value}
+        return _config(tmp_path, pre_cmd='eval "$SETUP"', env_vars=variables)
+
+    launching.dry_run(config("lit:true"))
+    needed = _needed(lambda: _canary(config("lit:true")))
+    assert "evaluation.env_vars.SETUP (variable):\n| lit:true" in needed.questions[0].text
+    with consent.given(_tokens(needed)):
+        _canary(config("lit:true"))
+    launching.dry_run(config("lit:uptime"))
+    assert "| lit:uptime" in _needed(lambda: _canary(config("lit:uptime"))).questions[0].text
+
+
+def test_a_model_s_name_that_runs_something_needs_a_yes_that_shows_it(tmp_path: Path, nel: list[door.Request]) -> None:
+    path = Path(_config(tmp_path))
+    content = yaml.safe_load(path.read_text())
+    content["target"]["api_endpoint"]["model_id"] = "m; touch /tmp/x #"
+    path.write_text(yaml.safe_dump(content))
+    (question,) = trust.questions(plan.read(str(path)))
+    assert "target.api_endpoint.model_id (part of the harness's command line):\n| m; touch /tmp/x #" in question.text
+    assert question.can_be_shown
+    assert trust.confirmed(plan.read(str(path))).commands == question.token[2]
 
 
 def test_gates_are_skipped_only_with_a_yes_to_this_reason_and_these_gates(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
 
-from quantgate.errors import LauncherError
-from quantgate.gates import cancelling, judging, ledger, plan, resuming, submission
+from quantgate.errors import LauncherError, Refused
+from quantgate.gates import cancelling, judging, launching, ledger, plan, resuming, submission
 from quantgate.launcher import container_control, launch_lock, runner_record
 
 from . import made_containers, made_runs
@@ -148,28 +151,96 @@ def test_only_what_did_not_finish_is_run_again_with_fresh_private_secrets(
     assert not list(path.glob(".*"))
 
 
-def test_a_container_that_outlived_its_script_is_ended_by_cancel_and_replaced_by_resume(
+def _kill_script(attempt: ledger.Attempt) -> None:
+    """End the script and the engine's client, as the end of a login does; the container goes on."""
+    for process in container_control.living(directory(attempt)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    until(lambda: not container_control.living(directory(attempt)))
+
+
+def _find_same(monkeypatch: pytest.MonkeyPatch, attempt: ledger.Attempt) -> ledger.Attempt | None:
+    """What `run` of the same config finds going on; nothing is launched."""
+
+    def submitted(
+        planned: plan.Plan,
+        kind: str,
+        tasks: list[str],
+        limit: int,
+        same: Callable[[], ledger.Attempt | None],
+        skip: object = None,
+    ) -> ledger.Attempt | None:
+        return same()
+
+    monkeypatch.setattr(submission, "submit", submitted)
+    monkeypatch.setattr(launching, "_unmet", lambda planned, chosen: [])
+    found = launching.run(attempt.config, tasks=[], max_samples=0, skip_gates_reason="")
+    return cast("ledger.Attempt | None", found)
+
+
+def test_a_container_that_outlived_its_script_is_running_and_no_second_run_is_started(
+    launch: Callable[..., ledger.Attempt], engine: made_containers.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = launch()
+    _kill_script(attempt)
+    (left,) = engine.running()
+    view = judging.look(attempt)
+    assert [view.state, *(t.state for t in view.tasks)] == ["running", "running", "interrupted"]
+    assert f"the container {left} goes on" in view.tasks[0].reason
+    assert _find_same(monkeypatch, attempt) == ledger.attempt(attempt.invocation_id)
+    assert resuming.resume(attempt.invocation_id, []).resumed == ()
+    (engine.state / "silent").touch()
+    view = judging.look(attempt)
+    assert [view.state, view.tasks[0].state, judging.may_run(attempt)] == ["unknown", "unknown", True]
+    assert "does not answer" in view.tasks[0].reason
+    (engine.state / "silent").unlink()
+    (engine.state / "running" / left).unlink()
+    assert states(attempt) == ["interrupted", "interrupted"]
+    assert not judging.may_run(attempt)
+
+
+def test_a_container_that_outlived_its_script_is_ended_by_cancel_before_its_task_is_resumed(
     launch: Callable[..., ledger.Attempt], engine: made_containers.Engine
 ) -> None:
     attempt = launch()
-    for process in container_control.living(directory(attempt)):
-        process.kill()
-    until(lambda: not container_control.living(directory(attempt)))
-    (view,) = [judging.look(attempt)]
-    assert [t.state for t in view.tasks] == ["interrupted", "interrupted"]
-    assert "a container of it may live on" in view.tasks[0].reason
+    _kill_script(attempt)
     (left,) = engine.running()
+    ended = cancelling.cancel(attempt.invocation_id, [])
+    assert (ended.cancelled, ended.still_running) == ((TASKS[0],), ())
+    assert engine.present() == []
     done = resuming.resume(attempt.invocation_id, [TASKS[0]])
     assert done.resumed == (TASKS[0],)
     until(lambda: len(engine.running()) == 1)
     assert left not in engine.present()
-    for process in container_control.living(directory(attempt)):
-        process.kill()
-    until(lambda: not container_control.living(directory(attempt)))
+
+
+@pytest.mark.parametrize("script_too", [False, True], ids=["with its script", "its script was killed"])
+def test_what_runs_of_a_run_whose_directory_was_deleted_is_ended_and_no_second_run_starts_before(
+    launch: Callable[..., ledger.Attempt],
+    engine: made_containers.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    script_too: bool,
+) -> None:
+    attempt = launch()
+    family = container_control.living(directory(attempt))
+    if script_too:
+        _kill_script(attempt)
     (left,) = engine.running()
-    ended = cancelling.cancel(attempt.invocation_id, [])
-    assert (ended.cancelled, ended.leftovers, ended.still_running) == ((TASKS[0],), (left,), ())
-    assert engine.present() == []
+    shutil.rmtree(attempt.run_dir)
+    with pytest.raises(Refused, match="its directory was deleted"):
+        _find_same(monkeypatch, attempt)
+    (engine.state / "silent").touch()
+    if script_too:
+        with pytest.raises(LauncherError, match="not known"):
+            _find_same(monkeypatch, attempt)
+        with pytest.raises(LauncherError, match="not known"):
+            cancelling.cancel(attempt.invocation_id, [])
+    (engine.state / "silent").unlink()
+    done = cancelling.cancel(attempt.invocation_id, [])
+    assert done.still_running == ()
+    assert script_too == (done.leftovers == (left,) and not done.cancelled)
+    assert (_gone(family), engine.present(), len(engine.starts())) == (True, [], 1)
+    assert _find_same(monkeypatch, attempt) is None
 
 
 @pytest.mark.parametrize("fault", ["kill:scripts-written", "kill:scripts-started", "orphan:scripts-started"])

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from quantgate.errors import BadInput, EndpointError
+from quantgate import redact
+from quantgate.errors import BadInput, ConfigError, EndpointError
 from quantgate.gates import endpoint
 
 
@@ -128,3 +129,43 @@ def test_a_broken_url_is_refused_not_tried(url: str) -> None:
 def test_the_list_of_models_stands_beside_the_path_and_keeps_the_query() -> None:
     assert endpoint.models_url("http://h/v1/chat/completions?api-version=1") == "http://h/v1/models?api-version=1"
     assert endpoint.models_url("http://h/v1/") == "http://h/v1/models"
+
+
+def test_a_key_in_the_url_is_sent_and_neither_kept_nor_shown(server: tuple[type[_Handler], str]) -> None:
+    handler, url = server
+    handler.answer = (200, json.dumps({"data": [{"id": "m"}]}).encode())
+    served = endpoint.probe(_config(f"{url}?api-key=Query%2BSecret-1&sig=Zz11yy22xx33ww44&v=2024-02-01"), {})
+    assert served is not None
+    assert "api-key=Query%2BSecret-1" in handler.asked[0]
+    assert "?" not in served.url
+    said = redact.redact("asked with Query%2BSecret-1, Query+Secret-1 and Zz11yy22xx33ww44 on 2024-02-01")
+    assert said == "asked with [redacted], [redacted] and [redacted] on 2024-02-01"
+
+
+@pytest.mark.parametrize(("code", "url"), [(500, ""), (401, ""), (0, "http://127.0.0.1:9/v1"), (0, "ftp://h/v1")])
+def test_no_error_shows_the_query_or_the_user_of_the_url(
+    server: tuple[type[_Handler], str], code: int, url: str
+) -> None:
+    handler, own = server
+    handler.answer = (code, b"")
+    with pytest.raises((BadInput, EndpointError)) as refusal:
+        endpoint.probe(_config(f"{url or own}?sig=abc-hidden"), {})
+    assert "abc-hidden" not in str(refusal.value)
+    elsewhere = endpoint.probe_for_elsewhere(_config("http://user:pass-word@127.0.0.1:9/v1?sig=abc-hidden"), {})
+    assert elsewhere is not None
+    assert not {"abc-hidden", "pass-word"} & set(elsewhere.url.replace("=", "@").replace(":", "@").split("@"))
+
+
+@pytest.mark.parametrize(
+    ("config", "where"),
+    [
+        ({"target": "foo"}, "target"),
+        ({"target": {"api_endpoint": ["foo"]}}, "target.api_endpoint"),
+        ({"deployment": "foo"}, "deployment"),
+    ],
+)
+def test_a_section_that_is_none_is_refused_with_its_place(config: dict[str, Any], where: str) -> None:
+    with pytest.raises(ConfigError, match="must be a section") as refusal:
+        endpoint.probe(config, {})
+    assert refusal.value.where == where
+    assert refusal.value.fix

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
-from quantgate.gates import consent, endpoint, judging, launching, ledger, lookup, plan, submission, waiting
+from quantgate.gates import consent, endpoint, judging, launching, ledger, lookup, plan, resuming, submission, waiting
 from quantgate.launcher import containers, door, launch_lock
 
 from .launches import Launches, write_config
@@ -114,6 +114,82 @@ def test_the_same_run_twice_is_started_once(config: Path, nel: Launches) -> None
     assert (first.found, second.found) == (False, True)
     assert first.attempt.invocation_id == second.attempt.invocation_id
     assert len([r for r in nel.requests if r.limit == 0]) == 1
+
+
+A, B, C = "ifbench.ifbench", "ifbench.ifbench_aa_v2", "simple_evals.humaneval"
+
+
+def _pass_all(config: Path, tmp_path: Path, *tasks: str) -> None:
+    write_config(config, tmp_path / "results", tasks=tasks)
+    _pass_both(config)
+
+
+def test_the_same_tasks_in_another_spelling_are_the_same_run(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _pass_all(config, tmp_path, A, B, C)
+    first = _run(config, tasks=[B, A]).attempt
+    assert (first.tasks, first.kind) == ((A, B), "subset")
+    for spelling in ([A, B], [A, B, A], [f"{A}.0", f"{B}.1"], [f"{B}.1", A, f"{A}.0"]):
+        again = _run(config, tasks=spelling)
+        assert (again.found, again.attempt.invocation_id) == (True, first.invocation_id)
+    assert not _run(config, tasks=[A]).found
+    whole = _run(config, tasks=[C, B, A]).attempt
+    assert (whole.tasks, whole.kind) == ((), "full")
+    assert _run(config).attempt.invocation_id == whole.invocation_id
+
+
+def test_one_of_two_tasks_of_a_name_is_written_down_by_its_directory(
+    config: Path, nel: Launches, tmp_path: Path
+) -> None:
+    write_config(config, tmp_path / "results", tasks=(A, B, A))
+    planned = plan.read(str(config))
+    for given, spelled in (([f"{A}.2"], [f"{A}.2"]), ([f"{A}.2", f"{A}.0"], [A]), ([A, B], []), ([B], [B])):
+        chosen = planned.chosen(given)
+        assert planned.named(chosen) == spelled
+        assert planned.chosen(spelled) == chosen
+
+
+def test_a_live_run_is_found_behind_any_number_of_younger_ones(config: Path, nel: Launches, tmp_path: Path) -> None:
+    _pass_all(config, tmp_path, A, B)
+    first = _run(config).attempt
+    for number in range(60):
+        ledger.add_attempt(
+            dataclasses.replace(first, invocation_id=f"{number:016x}", kind="subset", tasks=(A,), outcome="failed")
+        )
+    again = _run(config)
+    assert (again.found, again.attempt.invocation_id) == (True, first.invocation_id)
+
+
+def test_a_config_that_changes_under_the_lint_passes_no_dry_run(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    check = launching.lint.check
+
+    def slow(path: Path) -> Any:
+        report = check(path)
+        write_config(config, tmp_path / "results", temperature=0.7)
+        return report
+
+    monkeypatch.setattr(launching.lint, "check", slow)
+    with pytest.raises(Refused, match="changed while it was being checked"):
+        launching.dry_run(str(config))
+    monkeypatch.undo()
+    gate = ledger.gate(plan.read(str(config)).fingerprint, "dry_run")
+    assert gate is None
+
+
+def test_the_child_is_told_which_composition_was_judged_and_gets_the_environment_of_it(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["target"]["api_endpoint"]["model_id"] = "${oc.env:SERVED}"
+    config.write_text(yaml.safe_dump(content))
+    (tmp_path / ".env").write_text("SERVED=first\n")
+    planned = plan.read(str(config))
+    (tmp_path / ".env").write_text("SERVED=second\n")
+    assert planned.environment()["SERVED"] == "first"
+    launching.dry_run(str(config))
+    _canary(config)
+    assert nel.requests[-1].digest == plan.read(str(config)).composed.digest
 
 
 def test_the_id_is_in_the_ledger_before_the_launch(
@@ -377,3 +453,41 @@ def test_a_job_on_a_cluster_holds_the_gpus_that_it_asks_for_whatever_it_uses(con
     }
     config.write_text(yaml.safe_dump(content))
     assert plan.read(str(config)).gpus() == 16
+
+
+def test_a_launch_that_fails_shows_no_value_of_the_config_in_its_answer_or_the_ledger(
+    config: Path, nel: Launches
+) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["evaluation"]["env_vars"] |= {"PLAIN_SETTING": "lit:value-of-the-config", "OWN_TOKEN": "lit:q7#z"}
+    config.write_text(yaml.safe_dump(content))
+    launching.dry_run(str(config))
+    nel.fails = LauncherError("NEL failed: value-of-the-config", where="q7#z", fix="not value-of-the-config")
+    with pytest.raises(LauncherError) as refusal:
+        _canary(config)
+    told = [str(refusal.value), refusal.value.what, refusal.value.where, refusal.value.fix]
+    for text in (*told, ledger.attempts()[0].error):
+        assert "value-of-the-config" not in text
+        assert "q7#z" not in text
+    assert "NEL failed" in ledger.attempts()[0].error
+
+
+def test_a_resume_that_fails_shows_no_value_of_the_config_in_its_answer_or_the_ledger(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["evaluation"]["env_vars"]["PLAIN_SETTING"] = "lit:value-of-the-config"
+    config.write_text(yaml.safe_dump(content))
+    launching.dry_run(str(config))
+    nel.exit_code = 1
+    attempt = _canary(config).attempt
+
+    def fails(request: door.Request, env: Any) -> door.Answer:
+        raise LauncherError("NEL failed: value-of-the-config")
+
+    monkeypatch.setattr(door, "resume", fails)
+    with pytest.raises(LauncherError) as refusal:
+        resuming.resume(attempt.invocation_id, [])
+    for text in (str(refusal.value), ledger.resumes(attempt.invocation_id)[0].error):
+        assert "NEL failed" in text
+        assert "value-of-the-config" not in text

@@ -6,11 +6,12 @@ import dataclasses
 import socket
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from quantgate.errors import StorageError
-from quantgate.gates import ledger
+from quantgate.gates import ledger, overview
 
 
 def _attempt(
@@ -139,3 +140,49 @@ def test_a_file_that_is_no_ledger_is_a_clear_error() -> None:
     ledger.path().write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="ledger"):
         ledger.attempts()
+
+
+class TestKept:
+    @pytest.fixture(autouse=True)
+    def _opened(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ledger.add_attempt(_attempt("0123456789abcdef"))
+        self.opened: list[sqlite3.Connection] = []
+        connect = sqlite3.connect
+
+        def counted(*args: Any, **options: Any) -> sqlite3.Connection:
+            self.opened.append(connect(*args, **options))
+            return self.opened[-1]
+
+        monkeypatch.setattr(ledger.store.sqlite3, "connect", counted)
+
+    def test_many_names_are_looked_up_with_one_opening(self) -> None:
+        for number in range(20):
+            ledger.add_attempt(_attempt(f"{number:016x}"))
+        self.opened.clear()
+        assert len(overview.named([f"{number:016x}" for number in range(20)]).runs) == 20
+        assert len(self.opened) == 1
+        with pytest.raises(sqlite3.ProgrammingError):
+            self.opened[0].execute("SELECT 1")
+
+    def test_what_others_write_meanwhile_is_seen(self) -> None:
+        with ledger.kept(), ThreadPoolExecutor(1) as other:
+            assert ledger.attempt("fedcba9876543210") is None
+            other.submit(ledger.add_attempt, _attempt("fedcba9876543210")).result()
+            assert ledger.attempt("fedcba9876543210") is not None
+        assert len(self.opened) == 2, "each thread its own"
+
+    def test_one_that_broke_off_is_not_kept(self) -> None:
+        with ledger.kept():
+            with pytest.raises(StorageError), ledger.store.connection() as opened:
+                opened.executescript("BEGIN IMMEDIATE; SELECT nothing")
+            ledger.add_attempt(_attempt("fedcba9876543210"))
+        assert ledger.attempt("fedcba9876543210") is not None
+
+    def test_inside_another_each_has_its_own(self) -> None:
+        with ledger.kept():
+            with ledger.store.connection() as outer, ledger.store.connection() as inner:
+                assert outer is not inner
+            assert ledger.count() == 1
+        for opened in self.opened:
+            with pytest.raises(sqlite3.ProgrammingError):
+                opened.execute("SELECT 1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.gates import ledger, leftovers, lookup
-from quantgate.launcher import door
+from quantgate.launcher import door, launch_lock
 
 INVOCATION = "5f3c9a1e7b2d4860"
 
@@ -68,6 +68,45 @@ def test_keys_that_a_resume_has_just_written_stay(task: Path) -> None:
     _aged(task / "logs" / "stage.exit", 60)
     assert leftovers.remove_secrets(_run(task)) == 0
     assert (task / leftovers.SECRETS).exists()
+
+
+def _killed_in_a_resume(task: Path) -> list[Path]:
+    """What a resume leaves that is killed while it prepares its scripts and puts them into place."""
+    aside = task.parent / leftovers.ASIDE / "fresh" / task.name
+    aside.mkdir(parents=True)
+    files = [aside / leftovers.SECRETS, task / f".{leftovers.SECRETS}.4711"]
+    for file in files:
+        file.write_text("export KEY=x\n")
+    return files
+
+
+def test_the_keys_that_a_killed_resume_left_go_once_nobody_holds_its_lock(task: Path) -> None:
+    _ended(task, 1)
+    _aged(task / "logs" / "stage.exit", 60)
+    files = _killed_in_a_resume(task)
+    run = _run(task)
+    with launch_lock.taken(INVOCATION):
+        leftovers.remove_secrets(run)
+        assert all(file.exists() for file in files)
+    leftovers.remove_secrets(run)
+    assert not any(file.exists() for file in files)
+    assert not (task.parent / leftovers.ASIDE).exists()
+    # Put into place before the kill: nobody will read them any more once a launch of then must be over.
+    assert (task / leftovers.SECRETS).exists()
+    _aged(task / leftovers.SECRETS, door.LAUNCH_SECONDS + 5)
+    _aged(task / "logs" / "stage.exit", door.LAUNCH_SECONDS + 60)
+    leftovers.remove_secrets(run)
+    assert not (task / leftovers.SECRETS).exists()
+
+
+def test_a_link_in_the_place_of_a_resume_s_folder_is_not_followed(task: Path, tmp_path: Path) -> None:
+    _ended(task, 1)
+    elsewhere = tmp_path / "elsewhere" / "fresh" / task.name / leftovers.SECRETS
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.write_text("export KEY=x\n")
+    (task.parent / leftovers.ASIDE).symlink_to(tmp_path / "elsewhere")
+    leftovers.remove_secrets(_run(task))
+    assert elsewhere.exists()
 
 
 def test_without_an_end_on_record_only_old_keys_go(task: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from quantgate.benchmarks import catalogue, limits
-from quantgate.errors import Refused
+from quantgate.errors import ConfigError, Refused
 from quantgate.gates import estimate, launching, ledger, plan, spending, submission
 from quantgate.tools.canary import canary
 from quantgate.tools.run import run
@@ -103,12 +103,13 @@ def test_a_subset_of_a_task_that_cannot_be_limited_is_refused(config: Path, nel:
     assert run(str(config), tasks=[LIMITED], max_samples=5).kind == "subset"
 
 
+@pytest.mark.parametrize("given", [5, None])
 @pytest.mark.parametrize("where", ["all", "task"])
 def test_a_limit_in_the_config_is_refused_by_name_even_when_the_lint_is_silenced(
-    config: Path, nel: Launches, where: str
+    config: Path, nel: Launches, where: str, given: int | None
 ) -> None:
     content = yaml.safe_load(config.read_text())
-    limit = {"config": {"params": {"limit_samples": 5}}}
+    limit = {"config": {"params": {"limit_samples": given}}}
     if where == "all":
         content["evaluation"]["nemo_evaluator_config"] = limit
     else:
@@ -167,6 +168,23 @@ def test_a_run_says_what_it_will_spend(config: Path, nel: Launches) -> None:
     assert (result.planned_requests, result.judge_requests, result.gpu_hours_at_most) == (50, 0, 0.0)
     assert (result.hours_estimated, result.gpu_hours_estimated) == (pytest.approx(50 * 7.2 / 3600), 0.0)
     assert "status(" in result.next_step
+
+
+def test_a_launched_run_is_told_although_nothing_else_of_it_can_be(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching.dry_run(str(config))
+    _pass(config, [])
+
+    def fails(*_: Any) -> Any:
+        raise ConfigError("the config is gone", where=str(config))
+
+    monkeypatch.setattr(plan.Plan, "gpus", fails)
+    monkeypatch.setattr("quantgate.tools.run.judging.look", fails)
+    result = run(str(config))
+    assert result.invocation_id == nel.requests[-1].invocation_id
+    assert (result.state, result.planned_requests, result.gpu_hours_at_most) == ("unknown", -1, -1.0)
+    assert sum("the config is gone" in warning for warning in result.warnings) == 2
 
 
 def test_without_figures_of_every_task_no_hours_are_told(config: Path, nel: Launches, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ failure that is not known."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from quantgate.errors import BadInput
+from quantgate.evalconfig import compose
 from quantgate.launcher import door, process_control
 from tests.integration.stand_in import MODEL_ID, StandIn
 from tests.requirements import require
@@ -208,8 +208,8 @@ def test_a_config_that_is_edited_between_the_canary_and_the_run_is_refused_by_it
 
 
 def test_a_config_that_is_edited_while_it_is_being_launched_starts_nothing(example: Path, results: Path) -> None:
-    judged = hashlib.sha256(example.read_bytes()).hexdigest()
-    example.write_text(example.read_text() + "# a later thought\n")
+    judged = compose.compose(example).digest
+    example.write_text(example.read_text() + "env_vars: {LATER: lit:thought}\n")
     request = door.Request(example, results, door.new_invocation_id(), digest=judged)
     with pytest.raises(BadInput, match="changed while it was being launched"):
         door.launch(request, os.environ)

@@ -44,6 +44,11 @@ def test_jobs_are_found_by_the_beginning_of_their_invocation(file: Path) -> None
     assert [i.invocation_id for i in execdb.invocations()] == [ID, "f" * 16]
 
 
+def test_the_container_of_a_job_is_read(file: Path) -> None:
+    file.write_text(_row(data={"output_dir": "/out/t.0", "container": "client-t-20260102_030405_123456"}))
+    assert execdb.jobs(ID)[f"{ID}.0"].container == "client-t-20260102_030405_123456"
+
+
 def test_no_file_is_no_jobs() -> None:
     assert (execdb.jobs(ID), execdb.invocations()) == ({}, [])
 

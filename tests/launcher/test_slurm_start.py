@@ -58,7 +58,14 @@ def test_scripts_are_submitted_in_one_command_up_to_the_first_that_is_refused(lo
         ("echo Submitted batch job 7; echo 'error: quota' >&2; exit 1", LauncherError, "1 of 2 jobs: error: quota"),
         ("echo 'Connection closed' >&2; exit 255", Unreachable, "got no answer: Connection closed"),
         ("echo 'Socket timed out on send/recv operation' >&2; exit 1", Unreachable, "Socket timed out"),
-        ("echo Submitted batch job 7", LauncherError, "1 of 2 jobs"),
+        ("echo 'sbatch: error: receive failure' >&2; exit 1", Unreachable, "receive failure"),
+        # Without an error, but without both ids: both may have been submitted.
+        ("echo Submitted batch job 7", Unreachable, "it ended with 0 and named 1 of 2 jobs"),
+        ("echo 'Welcome, your job is on its way'", Unreachable, "it ended with 0 and named 0 of 2 jobs"),
+        # Ended by a signal: sbatch on the login node, and the ssh here.
+        ("exit 143", Unreachable, "it ended with 143"),
+        ("kill -9 $$", Unreachable, "got no answer: Killed"),
+        ("kill -9 $PPID", Unreachable, "it ended with -9"),
     ],
 )
 def test_a_refusal_a_half_submission_and_a_broken_link_are_told_apart(

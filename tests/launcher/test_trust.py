@@ -69,7 +69,7 @@ def test_confirmed_commands_are_launched_and_the_server_s_own_environment_stays_
     tmp_path: Path, env: dict[str, str]
 ) -> None:
     config = _config(tmp_path, pre_cmd="echo prepared")
-    trusted = commands.Trusted(commands.digest(commands.commands(_plain(config))))
+    trusted = commands.Trusted(commands.digest(commands.with_variables(_plain(config))))
     request = _request(config, tmp_path, trusted=trusted)
     door.launch(request, env)
     (directory,) = (tmp_path / "out").glob("*")
@@ -85,7 +85,7 @@ def test_commands_that_nobody_confirmed_are_not_launched(tmp_path: Path, env: di
 
 
 def test_commands_that_changed_after_the_yes_are_not_launched(tmp_path: Path, env: dict[str, str]) -> None:
-    shown = commands.digest(commands.commands(_plain(_config(tmp_path, pre_cmd="echo harmless"))))
+    shown = commands.digest(commands.with_variables(_plain(_config(tmp_path, pre_cmd="echo harmless"))))
     config = _config(tmp_path, pre_cmd="echo other")
     with pytest.raises(Refused, match=r"not those that were confirmed.*evaluation\.pre_cmd"):
         door.launch(_request(config, tmp_path, trusted=commands.Trusted(shown)), env)
@@ -95,8 +95,8 @@ def test_commands_that_changed_after_the_yes_are_not_launched(tmp_path: Path, en
 def test_a_variable_that_came_between_the_yes_and_the_launch_changes_the_commands(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
+    shown = commands.digest(commands.with_variables(_plain(_config(tmp_path, pre_cmd="echo shown"))))
     config = _config(tmp_path, pre_cmd="echo ${oc.env:WORD}")
-    shown = commands.digest(commands.commands({"evaluation": {"pre_cmd": "echo shown"}}))
     for word, launched in (("shown", True), ("hidden; rm -rf /nothing", False)):
         request = _request(config, tmp_path, trusted=commands.Trusted(shown))
         if launched:
@@ -137,6 +137,34 @@ def test_the_digest_tells_places_apart_and_is_empty_without_commands() -> None:
     a, b = commands.Command("evaluation.pre_cmd", "x"), commands.Command("evaluation.post_cmd", "x")
     assert commands.digest((a,)) != commands.digest((b,))
     assert commands.digest(()) == ""
+
+
+def test_a_variable_that_a_command_could_use_belongs_to_the_yes() -> None:
+    def digest(**variables: Any) -> str:
+        config = {"execution": {"type": "slurm"}, "evaluation": {"pre_cmd": 'eval "$SETUP"', "tasks": []}}
+        return commands.digest(commands.with_variables({**config, **variables}))
+
+    declared = {
+        "top": digest(env_vars={"SETUP": "lit:echo"}),
+        "changed": digest(env_vars={"SETUP": "lit:touch /tmp/x"}),
+        "host": digest(env_vars={"SETUP": "host:SETUP"}),
+        "deployment": digest(deployment={"env_vars": {"SETUP": "lit:echo"}}),
+        "auxiliary": digest(auxiliary_deployments={"judge": {"env_vars": {"SETUP": "lit:echo"}}}),
+        "none": digest(),
+    }
+    assert len(set(declared.values())) == len(declared)
+    assert commands.with_variables({"env_vars": {"SETUP": "lit:echo"}}) == ()
+
+
+def test_a_value_that_a_variable_brings_into_the_command_line_after_the_plan_is_not_launched(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    params = {"config": {"params": {"extra": {"args": "${oc.env:WORD}"}}}}
+    config = _config(tmp_path, nemo_evaluator_config=params)
+    with pytest.raises(BadInput, match=r"nobody confirmed.*params\.extra\.args"):
+        door.launch(_request(config, tmp_path), {**env, "WORD": "--a; touch /nothing"})
+    assert not (tmp_path / "out").exists()
+    assert door.dry_run(config, {**env, "WORD": "--a; touch /nothing"})
 
 
 def test_the_stamp_lies_in_the_directory_before_anything_runs(tmp_path: Path, env: dict[str, str]) -> None:

@@ -54,6 +54,23 @@ def test_the_output_of_nemo_evaluator_alone_can_be_valid(artifacts: Path) -> Non
     assert verification.verdict == "valid"
 
 
+def test_without_a_log_that_can_be_read_a_launched_task_is_not_valid(run: RunDir, artifacts: Path) -> None:
+    log = run.tasks[0].logs / "client_stdout.log"
+    log.rename(artifacts.parents[2] / "elsewhere.log")
+    task = verified(run)
+    assert task.verdict == "incomplete"
+    assert failed_checks(task) == {"log_scan": "suspicious: no log could be read"}
+    log.symlink_to(artifacts.parents[2] / "elsewhere.log")
+    led_out = f"leads out of the run: {TASK}/client_stdout.log"
+    assert failed_checks(verified(run)) == {"log_scan": f"suspicious: no log could be read; {led_out}"}
+
+
+def test_logs_that_nobody_keeps_are_not_called_clean(artifacts: Path) -> None:
+    bare = RunDir.find(shutil.copytree(artifacts, artifacts.parents[2] / "bare"))
+    (task,) = verify(bare, {"bare": EXPECTED}).tasks
+    assert {c.name: (c.ok, c.detail) for c in task.checks}["log_scan"] == (True, "no logs here")
+
+
 def test_no_score_is_given_unless_the_verdict_is_valid(run: RunDir) -> None:
     (run.tasks[0].logs / "stage.exit").write_text("2026-11-21T09:55:36Z 1\n")
     task = verified(run)

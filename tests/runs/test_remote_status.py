@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from quantgate.cluster.connection import Connection
@@ -92,3 +94,39 @@ def test_a_look_at_very_many_places_is_made_in_parts(monkeypatch: pytest.MonkeyP
     assert sum(asked) == 150
     assert len(asked) == 3
     assert len(looking.look(runs[0]).directories) == 150
+
+
+GONE = {RUN.path: Directory(RUN.path, exists=False)}
+
+
+@pytest.mark.parametrize(
+    ("directories", "queue", "accounting", "gone"),
+    [
+        (GONE, {}, {}, True),
+        (GONE, {}, None, True),
+        (GONE, {}, {"7": Job("7", "COMPLETED")}, True),
+        (GONE, {"8": Job("8", "RUNNING", output="/r/other/logs/slurm-8.log")}, {}, True),
+        (GONE, None, {}, False),
+        (GONE, {"7": Job("7", "RUNNING")}, {}, False),
+        (GONE, {"8": Job("8", "PENDING", dependency="afternotok:7")}, {}, False),
+        (GONE, {"8": Job("8", "RUNNING", output=f"{PLACE}/logs/slurm-8.log")}, {}, False),
+        (GONE, {"8": Job("8", "PENDING", comment="quantgate 5f3c9a1e7b2d4860")}, {}, False),
+        (GONE, {}, {"7": Job("7", "RUNNING")}, False),
+        ({RUN.path: Directory(RUN.path, exists=None)}, {}, {}, False),
+        ({PLACE: Directory(PLACE, exists=True)}, {}, {}, False),
+    ],
+)
+def test_nothing_is_left_of_a_run_only_where_directory_queue_and_accounting_say_so(
+    directories: dict[str, Directory],
+    queue: dict[str, Job] | None,
+    accounting: dict[str, Job] | None,
+    gone: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Snapshot(10_000, "me", "1", directories, queue, accounting)
+    monkeypatch.setattr(looking, "look", lambda _: seen)
+    assert remote_status.see(RUN).gone is gone
+    monkeypatch.setattr(looking, "look", lambda _: replace(seen, directories=dict(GONE)))
+    unrecorded = replace(RUN, tasks=())
+    with_its_job = any(j.output.startswith(PLACE) or "5f3c" in j.comment for j in (queue or {}).values())
+    assert remote_status.see(unrecorded).gone is (queue is not None and not with_its_job)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.errors import BadInput
-from quantgate.runs.rundir import TaskDir
+from quantgate.runs.rundir import RunDir, TaskDir
 from quantgate.runs.sanitise import decode
 from quantgate.runs.scan import scan
 from quantgate.runs.signatures import load_signatures
@@ -33,9 +33,26 @@ def test_the_log_of_a_real_good_run_is_clean(tmp_path: Path) -> None:
     assert report.bytes_scanned == (run.tasks[0].logs / "client_stdout.log").stat().st_size
 
 
-def test_no_log_at_all_is_clean_with_no_file(task: TaskDir) -> None:
+def test_no_log_at_all_is_never_clean(task: TaskDir, tmp_path: Path) -> None:
     report = scan([task])
-    assert (report.verdict, report.files, report.bytes_scanned) == ("clean", 0, 0)
+    assert (report.verdict, report.files, report.bytes_scanned, report.expected) == ("suspicious", 0, 0, True)
+    bare = tmp_path / "out"
+    bare.mkdir()
+    (bare / "results.yml").write_text("{}\n")
+    report = scan(RunDir.find(bare).tasks)
+    assert (report.verdict, report.files, report.expected) == ("suspicious", 0, False)
+
+
+def test_a_task_without_logs_and_a_name_that_leads_out_are_not_clean(task: TaskDir, tmp_path: Path) -> None:
+    _write(task, "fine\n")
+    assert scan([task]).verdict == "clean"
+    other = empty_task(tmp_path, "other.1")
+    other.logs.rmdir()
+    report = scan([task, other])
+    assert (report.verdict, report.absent) == ("suspicious", ("other.1: No such file or directory",))
+    (task.logs / "server_stdout.log").symlink_to("/etc/hostname")
+    report = scan([task])
+    assert (report.verdict, report.outside) == ("suspicious", (f"{task.directory}/server_stdout.log",))
 
 
 def test_a_fatal_class_fails_the_scan_and_a_suspect_one_does_not(task: TaskDir) -> None:

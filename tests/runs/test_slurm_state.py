@@ -84,6 +84,45 @@ def test_a_success_without_its_directory_is_not_claimed() -> None:
     assert "is gone" in told.reason
 
 
+@pytest.mark.parametrize(("ended", "changed"), [(CLOCK - 119, None), (None, CLOCK - 119), (CLOCK + 5, None)])
+def test_results_that_may_only_not_be_visible_yet_are_no_failure(ended: int | None, changed: int | None) -> None:
+    told = _ended("COMPLETED", replace(THERE, changed=changed), exit_code=0, ended=ended)
+    assert told.state == "unknown"
+    assert "not visible yet" in told.reason
+
+
+def test_a_success_without_results_long_after_its_end_is_a_failure() -> None:
+    assert _ended("COMPLETED", replace(THERE, changed=CLOCK - 5), ended=CLOCK - 120).state == "failed"
+    unseen = replace(THERE, exists=None)
+    told = _ended("COMPLETED", unseen, ended=CLOCK - 120)
+    assert told.state == "unknown"
+    assert "cannot be seen" in told.reason
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PENDING"])
+@pytest.mark.parametrize("old", [{"interrupted": True}, {"results": True, "interrupted": True}, {"cancelled": True}])
+def test_markers_of_a_job_before_do_not_end_the_one_that_the_accounting_has_as_alive(
+    state: str, old: dict[str, bool]
+) -> None:
+    directory = replace(THERE, chain=("812", "813"), **old)  # type: ignore[arg-type]
+    rows = [_job("812", "TIMEOUT"), _job("813", state)]
+    without_queue = judge(directory, _seen(None, rows, ("squeue: away",)))
+    assert without_queue.state == "unknown"
+    assert f"job 813 is {state}" in without_queue.reason
+    assert judge(directory, _seen([], rows)).state == "unknown"
+
+
+def test_a_job_that_waits_after_one_that_was_told_to_stop_keeps_it_open_without_the_queue() -> None:
+    directory = replace(THERE, chain=("812",), interrupted=True)
+    rows = [_job("812", "COMPLETED"), _job("813", "PENDING")]
+    assert judge(directory, _seen(None, rows, ("squeue: away",)), ["813"]).state == "unknown"
+
+
+def test_results_of_the_newest_job_prove_its_success_though_the_accounting_lags() -> None:
+    directory = replace(THERE, chain=("812", "813"), results=True)
+    assert judge(directory, _seen([], [_job("813", "RUNNING")])).state == "succeeded"
+
+
 def test_a_failure_without_its_directory_is_one() -> None:
     assert (
         judge(Directory(HERE, exists=None), _seen([], [_job("812", "FAILED", exit_code=1)]), ["812"]).state == "failed"

@@ -93,6 +93,12 @@ def test_a_config_that_is_not_there_is_named(tool: str, tmp_path: Path) -> None:
     assert "none.yaml" in _refusal(tool, config=str(tmp_path / "none.yaml"))
 
 
+@pytest.mark.parametrize("tool", ["check_config", "dry_run", "canary", "run", "edit_config", "check_environment"])
+@pytest.mark.parametrize("name", ["eval\0.yaml", "~nobody-has-this-name/eval.yaml"])
+def test_a_config_with_a_name_that_no_file_has_is_refused(tool: str, name: str) -> None:
+    assert "absolute path" in _refusal(tool, config=name) or "null byte" in _refusal(tool, config=name)
+
+
 @pytest.mark.parametrize("content", [b"- a\n- b\n", b"a: [1\n", b"\xff\xfe\x00a", b"a: 1\na: 2\n", b"\ta: 1\n"])
 def test_a_file_that_is_no_config_ends_in_a_finding_or_a_refusal_never_in_a_traceback(
     content: bytes, tmp_path: Path

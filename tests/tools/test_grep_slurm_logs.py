@@ -62,8 +62,9 @@ def test_an_own_pattern_is_counted_and_changes_no_verdict(run: Path) -> None:
 
 def test_what_was_not_there_is_not_called_clean_without_a_word(run: Path) -> None:
     answer = grep_slurm_logs(str(run))
-    assert (answer.verdict, answer.files) == ("clean", 0)
+    assert (answer.verdict, answer.files) == ("suspicious", 0)
     assert "says nothing" in answer.warnings[0]
+    assert "Nothing is known" in answer.next_step
 
 
 def test_a_link_out_of_the_run_is_named_and_not_read(run: Path, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_link_out_of_the_run_is_named_and_not_read(run: Path, tmp_path: Path) 
     secret.write_text("CUDA out of memory: my secret\n")
     (run / TASK / "logs" / "server_stdout.log").symlink_to(secret)
     answer = grep_slurm_logs(str(run))
-    assert (answer.verdict, answer.files) == ("clean", 0)
+    assert (answer.verdict, answer.files) == ("suspicious", 0)
     assert any("server_stdout.log" in warning for warning in answer.warnings)
 
 

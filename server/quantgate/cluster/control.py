@@ -1,7 +1,7 @@
 """Ending a run's jobs on a cluster, and submitting its tasks again: one round trip, looked at afterwards.
 
-A job is of a run when its output lies in the run's directory, when its script does, when its comment carries the run's stamp, or
-when it is a follow-on of such a job. A name or a dependency alone proves nothing: a user's own job may wait for one of ours.
+A job is of a run when its output lies in a task's directory of the run, when its script does, when its comment carries the run's
+stamp, or when it is a follow-on of such a job. A name or a dependency alone proves nothing: a user's own job may wait for ours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ClusterError, Unreachable
+from ..errors import BadInput, ClusterError, Refused, Unreachable
 from . import words
 from .connection import Connection
 
@@ -24,20 +24,10 @@ SPARE_SECONDS = 100.0
 NO_STAMP = "-"
 _SCRIPT = Path(__file__).with_name("control.sh")
 _STAMP = re.compile(r"[A-Za-z0-9:_.-]{1,200}")
-_ENDED = frozenset(
-    [
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "PREEMPTED",
-        "REVOKED",
-        "TIMEOUT",
-    ]
-)
+_INVOCATION = re.compile(r"\d{8}_\d{6}(?:_\d{6})?-[0-9a-f]{8,32}")
+_NOWHERE = "/dev/null"
+"""Stands for the directory of a run that is known by its stamp alone: no job writes below it."""
+_ENDED = re.compile("BOOT_FAIL|CANCELLED|COMPLETED|DEADLINE|FAILED|NODE_FAIL|OUT_OF_MEMORY|PREEMPTED|REVOKED|TIMEOUT")
 _WAITS = "WAITS"
 _SENT = "it may have run"
 """What `connection` says, too, of a command that was sent before its link broke."""
@@ -62,7 +52,7 @@ class QueuedJob:
     @property
     def live(self) -> bool:
         """Whether it waits, runs or is being ended."""
-        return self.state not in _ENDED
+        return _ENDED.fullmatch(self.state) is None
 
     def __str__(self) -> str:
         """As a message names it."""
@@ -134,17 +124,19 @@ def cancel(connection: Connection, root: str, tasks: Sequence[str] = (), *, stam
 
     Args:
         connection: To the cluster's login node.
-        root: The invocation's directory there.
+        root: The invocation's directory there; empty when only the stamp makes its jobs known.
         tasks: Names of the tasks' directories; empty for all.
         stamp: The word in the comments of the run's jobs; empty when it has none. A job that only it makes known is ended when all
             tasks are.
 
     Raises:
-        BadInput: A path or a name cannot be sent.
+        BadInput: A path or a name cannot be sent, or there is neither a directory nor a stamp.
+        Refused: The directory is not named as NEL names an invocation's: jobs in it may be of other runs.
         Unreachable: The cluster does not answer, or the link broke: the orders may have been given.
         ClusterError: It does not let us in.
     """
-    rows = _run(connection, "cancel", CANCEL_SECONDS, root, tasks, stamp)
+    place = _place(root, stamp, connection.host)
+    rows = _run(connection, "cancel", CANCEL_SECONDS, place, tasks, stamp)
     faults = [row[0] for row in rows("@fault")]
     return Ended(
         before=_jobs(rows("@before")),
@@ -191,9 +183,28 @@ def resubmit(connection: Connection, root: str, tasks: Sequence[str], *, stamp: 
     return Resubmitted(
         queued=tuple((row[0], row[1]) for row in rows("@queued")),
         refused=tuple(refused),
-        uncertain=tuple(task for task, code, _ in declined if code in _NO_ANSWER),
+        uncertain=tuple(task for task, code, said in declined if _no_answer(code, said)),
         notes=tuple(notes),
     )
+
+
+def _place(root: str, stamp: str, host: str) -> str:
+    """The directory in which a job's output makes it one of the run's."""
+    if not root:
+        if not _STAMP.fullmatch(stamp):
+            raise BadInput(
+                "Neither a directory nor a stamp tells which jobs are of the run",
+                where=host,
+                fix="name it by its invocation id, or as host:/path/of/<date>_<time>-<invocation id>",
+            )
+        return _NOWHERE
+    if not _INVOCATION.fullmatch(root.rstrip("/").rpartition("/")[2]):
+        raise Refused(
+            "This is not the directory of one run: jobs that write into it may be of others, and nothing was ended",
+            where=f"{host}:{root[:200]}",
+            fix="name the run by its invocation id, or by its own directory <date>_<time>-<invocation id>",
+        )
+    return root
 
 
 def may_have_run(error: Unreachable) -> bool:
@@ -201,7 +212,10 @@ def may_have_run(error: Unreachable) -> bool:
     return _SENT in error.what
 
 
-_NO_ANSWER = frozenset({"0", "124", "137"})
+_UNSEEN = "unseen"
+"""Stands for the exit code of an sbatch that failed while the queue could not be looked at afterwards."""
+_LOST = ("timed out", "zero bytes were transmitted", "receive failure")
+"""What sbatch says when the scheduler's answer did not come: it may have taken the job all the same."""
 
 
 class _Rows:
@@ -270,7 +284,15 @@ def _still(task: str, live: Sequence[QueuedJob], unknown: Sequence[QueuedJob]) -
     return "it goes on: " + ", ".join(str(j) for j in mine[:4])
 
 
+def _no_answer(code: str, said: str) -> bool:
+    """Whether an sbatch that named no job may have submitted one: it was ended, or says nothing that is a refusal."""
+    ended = code in {"0", "124"} or (code.isdigit() and int(code) >= 128)
+    return ended or code == _UNSEEN or any(lost in said.lower() for lost in _LOST)
+
+
 def _declined(code: str, said: str) -> str:
-    if code in _NO_ANSWER:
+    if code == _UNSEEN:
+        return f"sbatch failed, and whether it took the job cannot be seen; it may still come: {said[:300]}"
+    if _no_answer(code, said):
         return f"sbatch gave no clear answer, and no job of it is queued; it may still come: {said[:300] or 'no words'}"
     return f"sbatch refused it: {said[:300]}"

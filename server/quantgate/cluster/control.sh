@@ -2,9 +2,11 @@
 # Sent to `sh -s -- VERB SECONDS STAMP ROOT NAME…` by control.py, which reads what it prints.
 # VERB is cancel or resume, STAMP a word in the comment of the run's jobs ("-" for none), ROOT the run's directory, NAME a task's
 # directory in it (none: all). Nothing runs before the last line has arrived, and what runs goes on when the link breaks.
+# A job gets the environment of its sbatch: what this script changes of its own goes back into it (`given`).
+OURS='LC_ALL CDPATH ROOT OTHER STAMP CHAINS LOCK MARKER STALE ENDED WHICH SECONDS_GIVEN'
+for ours in $OURS; do eval "WAS_$ours=\${$ours+=\$$ours}; unset $ours"; done
 LC_ALL=C
 export LC_ALL
-unset CDPATH
 trap '' HUP PIPE
 LOCK=.quantgate_resume
 MARKER=stage.cancelled
@@ -21,18 +23,19 @@ nap() { sleep 0.4 2>/dev/null || sleep 1; }
 
 # A path of the run as its jobs have it: they keep the one of the launch, which may lead here through a link.
 other_root() {
-    for script in "$ROOT"/*/run.sub; do
+    for script in "$ROOT"/*.[0-9]*/run.sub; do
         [ -r "$script" ] || continue
         place=$(sed -n 's/^TASK_DIR="\(.*\)"$/\1/p' "$script" | head -n 1)
-        if [ -n "$place" ] && [ "$place" -ef "${script%/run.sub}" ]; then printf '%s' "${place%/*}"; fi
+        if [ "$place" -ef "${script%/run.sub}" ] && [ "${place%/*}" -ef "$ROOT" ]; then printf '%s' "${place%/*}"; fi
         return
     done
 }
 
 chains() {
-    for list in "$ROOT"/*/.slurm_job_id.list; do
+    for list in "$ROOT"/*.[0-9]*/.slurm_job_id.list; do
         [ -r "$list" ] || continue
         name=${list%/.slurm_job_id.list}
+        case ${name##*.} in '' | *[!0-9]*) continue ;; esac
         tail -n 20 "$list" | tr -c '0-9\n' '\n' | TASK=${name##*/} awk -v OFS='\t' 'NF { print ENVIRON["TASK"], $1 }'
     done
 }
@@ -49,6 +52,7 @@ function task_in(path,  r, rest, parts) {
         if (root[r] == "" || index(path, root[r] "/") != 1) continue
         rest = substr(path, length(root[r]) + 2)
         split(rest, parts, "/")
+        if (parts[1] !~ /.\.[0-9]+$/) continue # NEL ends the name of each task with its index.
         if (parts[2] == "logs" || rest == parts[1] "/run.sub") return parts[1]
     }
     return ""
@@ -112,8 +116,7 @@ take() {
     fi
     OTHER=$(other_root)
     CHAINS=$(chains)
-    export ROOT OTHER STAMP CHAINS
-    rows=$(printf '%s\n' "$listing" | awk "$WHICH")
+    rows=$(printf '%s\n' "$listing" | ROOT=$ROOT OTHER=$OTHER STAMP=$STAMP CHAINS=$CHAINS awk "$WHICH")
     rows=$(printf '%s\n' "$rows" | asked "$@")
 }
 
@@ -201,16 +204,14 @@ cancel() {
     show @after
 }
 
-# One resume at a time. The lock appears with its content; one that its owner left is moved aside once, by the name in it.
+# One resume at a time. The lock appears with its content; one that its owner left is moved aside once, by the time in it.
 lock() {
     token=$(date +%s).$$.$(uname -n)
     mkdir -- "$ROOT/$LOCK.$token" 2>/dev/null && printf '%s\n' "$token" >"$ROOT/$LOCK.$token/owner" || return 2
     mv -T -- "$ROOT/$LOCK.$token" "$ROOT/$LOCK" 2>/dev/null && return 0
-    owner=$(cat "$ROOT/$LOCK/owner" 2>/dev/null)
-    since=${owner%%.*}
-    case $since in '' | *[!0-9]*) since=$(date +%s) ;; esac
+    taken_at || since=$(date +%s)
     age=$(($(date +%s) - since))
-    if [ "$age" -gt "$STALE" ] && mv -T -- "$ROOT/$LOCK" "$ROOT/$LOCK.left.$owner" 2>/dev/null; then
+    if [ "$age" -gt "$STALE" ] && mv -T -- "$ROOT/$LOCK" "$ROOT/$LOCK.left.$since" 2>/dev/null; then
         printf '@note\ta resume that began %s s ago left its lock; it was set aside\n' "$age"
         mv -T -- "$ROOT/$LOCK.$token" "$ROOT/$LOCK" 2>/dev/null && return 0
     fi
@@ -218,23 +219,32 @@ lock() {
     return 1
 }
 
-submitting() {
-    owner=$(cat "$ROOT/$LOCK/owner" 2>/dev/null) || return 1
-    [ $(($(date +%s) - ${owner%%.*})) -le "$STALE" ] 2>/dev/null
+# When the lock was taken: 0 and $since. Anybody may have written the file, and a shell runs what arithmetic is given: digits only.
+taken_at() {
+    since=$(head -c 200 -- "$ROOT/$LOCK/owner" 2>/dev/null) || return 1
+    since=${since%%.*}
+    case $since in '' | 0* | *[!0-9]* | ????????????*) return 1 ;; esac
 }
 
+submitting() { taken_at && [ $(($(date +%s) - since)) -le "$STALE" ]; }
+
 unlock() { [ "$(cat "$ROOT/$LOCK/owner" 2>/dev/null)" = "$token" ] && rm -rf -- "${ROOT:?}/$LOCK"; }
+
+# Puts back what the environment held under the names of this script. Only in a subshell.
+given() {
+    for ours in $OURS; do eval "unset $ours; [ -z \"\$WAS_$ours\" ] || export $ours\"\$WAS_$ours\""; done
+}
 
 # Submits one task as `nel resume` (0.2.6) does, but keeps the list of its jobs: their logs stay attributed, and the new job is on it.
 submit() {
     place=$ROOT/$1
-    said=$(cd -- "$place" && limit=60 && bounded sbatch --parsable run.sub 2>&1)
-    code=$?
+    said=$(cd -- "$place" && given && limit=60 && bounded sbatch --parsable run.sub 2>&1)
+    ended=$?
     job=$(printf '%s\n' "$said" | sed -n 's/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p' | tail -n 1)
-    if [ "$code" != 0 ] || [ -z "$job" ]; then
+    if [ "$ended" != 0 ] || [ -z "$job" ]; then
         # It may have been taken although its answer was lost.
-        job=$(take "$1" && of_states live | head -n 1 | cut -f 1)
-        [ -z "$job" ] && printf '@declined\t%s\t%s\t%s\n' "$1" "$code" "$(words "$said")" && return
+        if take "$1"; then job=$(of_states live | head -n 1 | cut -f 1); else job='' ended=unseen said="$said; $fault"; fi
+        [ -z "$job" ] && printf '@declined\t%s\t%s\t%s\n' "$1" "$ended" "$(words "$said")" && return
     fi
     printf '@queued\t%s\t%s\n' "$1" "$job"
     { printf '%s\n' "$job" >>"$place/.slurm_job_id.list"; } 2>/dev/null || printf '@unlisted\t%s\n' "$1"

@@ -5,10 +5,12 @@ What the login shell prints by itself before the command begins (a banner in a s
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import select
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import paramiko
@@ -42,6 +44,39 @@ class Done:
     began: bool = True
 
 
+@contextlib.contextmanager
+def within(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
+    """Close a session that is not done with the block in time.
+
+    paramiko (5.1) waits for the answer to a request, such as the start of a command, without any limit.
+
+    Args:
+        channel: The session that the block waits for.
+        seconds: For the whole block.
+
+    Raises:
+        TimeoutError: The block was not done in time.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            channel.close()
+
+    watch = threading.Timer(max(0.0, seconds), give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    except (paramiko.SSHException, paramiko.SFTPError, OSError, EOFError):
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        watch.cancel()
+
+
 def run(channel: paramiko.Channel, argv: Sequence[str], stdin: bytes, seconds: float, max_output: int) -> Done:
     """Run a command to its end, and close the session.
 
@@ -53,10 +88,11 @@ def run(channel: paramiko.Channel, argv: Sequence[str], stdin: bytes, seconds: f
     begin = secrets.token_hex(8)
     try:
         channel.settimeout(seconds)
-        channel.exec_command(words.line(["sh", "-c", _BEGIN, begin, *argv]))
-        if stdin:
-            channel.sendall(stdin)
-        channel.shutdown_write()
+        with within(channel, seconds):
+            channel.exec_command(words.line(["sh", "-c", _BEGIN, begin, *argv]))
+            if stdin:
+                channel.sendall(stdin)
+            channel.shutdown_write()
         seen = _Streams(begin.encode(), max_output)
         seen.read(channel, deadline)
         if seen.full:

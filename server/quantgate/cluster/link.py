@@ -100,8 +100,9 @@ class Link:
         """
         try:
             channel.settimeout(seconds)
-            channel.invoke_subsystem("sftp")
-            return paramiko.SFTPClient(channel)
+            with exchange.within(channel, seconds):
+                channel.invoke_subsystem("sftp")
+                return paramiko.SFTPClient(channel)
         except TimeoutError:
             channel.close()
             raise

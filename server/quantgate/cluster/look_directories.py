@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 MOST_SAID = 60
 _LOG = re.compile(r"slurm-(\d{1,12}(?:_\d{1,9})?)\.log")
-_HEADING = re.compile(r"==> (/.*) <==")
+_HEADING = "@file "
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,15 @@ def _marks(lines: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _contents(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """The files that `head -v` printed, with their lines."""
+    """The files whose beginnings were printed, with their lines. No line of a file can be a heading: look.sh sees to it."""
     path, body = "", list[str]()
-    for line in [*lines, "==> / <=="]:
-        heading = _HEADING.fullmatch(line)
-        if heading is None:
+    for line in [*lines, _HEADING]:
+        if not line.startswith(_HEADING):
             body.append(line.strip())
             continue
         if path:
             yield path, body
-        path, body = heading[1], []
+        path, body = line.removeprefix(_HEADING), []
 
 
 def _newest(lines: Sequence[str], paths: Mapping[str, object]) -> dict[str, int]:

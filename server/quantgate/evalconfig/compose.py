@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import credentials, redact
 from ..errors import BadInput, ConfigError
-from ..launcher import package
+from ..launcher import composition, package
 from . import expansion, paths, resolve
 from .document import ConfigDocument
 
@@ -62,6 +62,8 @@ class Composed:
         deployment: `deployment.type`: "none", "vllm", ...
         tasks: The configured tasks, in order.
         derived_missing: Paths whose value refers to a `???`; they are no gaps of their own.
+        digest: `launcher.composition.digest` of it: the launch's child composes once more, and must come to the same.
+        environment: What `${oc.env:...}` was read from; it holds secrets.
     """
 
     config: dict[str, Any]
@@ -69,6 +71,8 @@ class Composed:
     deployment: str
     tasks: tuple[ConfiguredTask, ...]
     derived_missing: frozenset[str] = field(default_factory=frozenset)
+    digest: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
@@ -120,10 +124,11 @@ def compose_document(
         if override.startswith("-") or "\n" in override:
             raise BadInput(f"{override[:80]!r} is not an override", fix="write it as key=value, on one line")
     _check_before(document)
-    token = resolve.environment.set({**(stand_ins or {}), **credentials.environment(document.path)})
+    given = credentials.environment(document.path)
+    token = resolve.environment.set({**(stand_ins or {}), **given})
     try:
         with _LOCK:
-            config, derived = _hydra_compose(document, overrides)
+            config, derived, digest = _hydra_compose(document, overrides)
     finally:
         resolve.environment.reset(token)
     return Composed(
@@ -132,6 +137,8 @@ def compose_document(
         deployment=str(paths.dig(config, "deployment", "type") or "none"),
         tasks=_tasks(config, document),
         derived_missing=frozenset(derived),
+        digest=digest,
+        environment=given,
     )
 
 
@@ -153,7 +160,8 @@ def _check_before(document: ConfigDocument) -> None:
             )
 
 
-def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str], str]:
+    """The resolved config, the paths that refer to a gap, and the digest of the unresolved one."""
     import hydra
     import yaml
     from hydra.core.global_hydra import GlobalHydra
@@ -187,7 +195,8 @@ def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[
             fix="write the values out; no evaluation needs that much",
         )
     derived: list[str] = []
-    return resolve.Resolver(document, derived).mapping(composed, raw, ()), derived
+    assert isinstance(raw, dict)
+    return resolve.Resolver(document, derived).mapping(composed, raw, ()), derived, composition.digest(raw)
 
 
 def _composition_error(error: Exception, document: ConfigDocument) -> ConfigError:

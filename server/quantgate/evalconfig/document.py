@@ -21,6 +21,27 @@ MAX_COMMAS = 50_000
 _BYTE_ORDER_MARK = "\ufeff"
 
 
+def located(path: str | Path) -> Path:
+    """The file that a caller names, with `~` written out.
+
+    Raises:
+        ConfigError: No file can have this name, or it begins with the home of nobody.
+    """
+    try:
+        file = Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            "The config lies in the home of a user that this machine does not have",
+            where=str(path)[:300],
+            fix="give its absolute path",
+        ) from None
+    if "\0" in str(file):
+        raise ConfigError(
+            "The name of the config has a null byte", where=repr(str(file))[:300], fix="give a file's path"
+        )
+    return file
+
+
 class ConfigDocument:
     """One config file. A document does not change: `surgery` makes a new one for each edit.
 
@@ -48,7 +69,7 @@ class ConfigDocument:
             ConfigError: No such file, over 2 MB, not UTF-8, not YAML, a list at the top, duplicate keys, tabs as
                 indentation, or aliases that expand beyond bounds; with the file and the line.
         """
-        file = Path(path).expanduser()
+        file = located(path)
         raw = _read_bytes(file)
         try:
             text = raw.decode("utf-8")

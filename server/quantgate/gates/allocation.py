@@ -12,7 +12,8 @@ def gpus(config: Mapping[str, Any]) -> int | None:
 
     execution = config.get("execution") or {}
     nodes = execution.get("num_nodes")
-    others = [_nodes(a) for a in (config.get("auxiliary_deployments") or {}).values()]
+    auxiliary = config.get("auxiliary_deployments") or {}
+    others = [_nodes(a) for a in auxiliary.values()] if isinstance(auxiliary, Mapping) else [None]
     if not isinstance(nodes, int) or None in others:
         return None
     if execution.get("gres") in (None, "") and execution.get("gpus_per_node") is None:

@@ -14,7 +14,7 @@ from ..runs.invocation import LIVE
 from ..runs.process import alive, runner_of
 from ..runs.rundir import RunDir, TaskDir
 from ..runs.status import State
-from . import judging, ledger, lookup, plan, remote_cancelling
+from . import judging, ledger, lookup, plan, remains, remote_cancelling
 from .cancellation import Cancellation
 
 START_SECONDS = 8.0
@@ -154,11 +154,11 @@ def _end(directory: RunDir, tasks: Sequence[str], *, everything: bool) -> list[s
 
 
 def _without_directory(run: lookup.Run) -> Cancellation:
-    """A run whose directory was deleted, or that never had one: what may go on is known by its command only."""
-    found = process_control.strays(run.invocation_id)
-    left = process_control.end(found) if found else []
-    ended = ("processes without a run directory",) if found and not left else ()
-    return Cancellation(run, ended, (), tuple(process_control.described(left)))
+    """A run whose directory was deleted, or that never had one: what may go on is known by its command, or by NEL's record."""
+    assert run.attempt is not None
+    found = remains.end(run.attempt)
+    ended = ("processes without a run directory",) if found.processes and not found.left else ()
+    return Cancellation(run, ended, (), found.left, leftovers=found.containers)
 
 
 def _seen_afterwards(

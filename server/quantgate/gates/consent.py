@@ -43,6 +43,7 @@ class Question:
         yes: What a yes does, as the label of a box to tick.
         otherwise: What a person can do where no form can be shown.
         lasting: The yes holds until the server ends, not for one call only.
+        masked: A part of what is to run is masked as a secret in the text, so the text does not show all of it.
     """
 
     token: Token
@@ -52,11 +53,19 @@ class Question:
     yes: str
     otherwise: str
     lasting: bool = False
+    masked: bool = False
 
     @property
     def can_be_shown(self) -> bool:
-        """Whether it is short enough to be read in a form."""
-        return len(self.text) <= MAX_SHOWN
+        """Whether a form shows all of it, and is short enough to be read."""
+        return not self.masked and len(self.text) <= MAX_SHOWN
+
+    @property
+    def without_a_form(self) -> str:
+        """What helps where no form can be shown, and why that is so when the question itself is the reason."""
+        if self.masked:
+            return f"a part of it looks like a secret, which no form shows: declare secrets as host: variables, or {self.otherwise}"
+        return self.otherwise if self.can_be_shown else f"it is too long for a form: {self.otherwise}"
 
 
 class ConsentNeeded(Refused):
@@ -72,9 +81,7 @@ class ConsentNeeded(Refused):
         # Asked already: the same call would ask once more, which is for the user to want.
         asked = _given.get().outcome != "cannot_ask"
         fixes = ["call again only if the user asks for it"] if asked else []
-        fixes += [
-            q.otherwise if q.can_be_shown else f"it is too long for a form: {q.otherwise}" for q in self.questions
-        ]
+        fixes += [q.without_a_form for q in self.questions]
         super().__init__(
             f"{'; '.join(q.what for q in self.questions)}: a person's yes is missing ({why})",
             where="; ".join(q.where for q in self.questions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .. import redact, workspace
+from ..errors import QuantgateError
 from ..launcher.generated import GeneratedFile
 from ..runs.sanitise import decode
 
@@ -24,6 +26,7 @@ LOCK_SECONDS = 10.0
 
 _LITERAL = "lit:"
 _SHORTEST_NAMED = 4
+_WORDS = re.compile(r"[^\W\d]+(?:-[^\W\d]+)*")
 _TAKEN = re.compile(r"(\blit:)[^\s\"',}\]]+")
 _PLACE = re.compile(r"[\w.\-]+(?:/[\w.\-]+)*")
 
@@ -46,6 +49,28 @@ class Kept:
 def literals(config: Mapping[str, Any]) -> dict[str, str]:
     """The values that a config itself gives to variables (`lit:VALUE`), by the name of the variable."""
     return dict(_literals(config))
+
+
+def register(config: Mapping[str, Any]) -> None:
+    """Let `redact` mask the secrets among a config's own literal values from now on.
+
+    Plain words and numbers below the usual length stay: `dummy` and `1234` are no secrets, and stand everywhere.
+    """
+    values = literals(config)
+    redact.register(values)
+    short = {n: v for n, v in values.items() if any(c.isalpha() for c in v) and not _WORDS.fullmatch(v)}
+    redact.register(short, shortest=_SHORTEST_NAMED)
+
+
+@contextlib.contextmanager
+def hidden(config: Mapping[str, Any]) -> Iterator[None]:
+    """Errors that leave the block do not show the config's own literal values (`readable`)."""
+    try:
+        yield
+    except QuantgateError as error:
+        error.what, error.where, error.fix = (readable(t, config) for t in (error.what, error.where, error.fix))
+        error.args = (readable(str(error), config),)
+        raise
 
 
 def keep(fingerprint: str, scripts: Sequence[GeneratedFile], config: Mapping[str, Any]) -> Kept:

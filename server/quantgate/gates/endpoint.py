@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadInput, EndpointError
+from .. import redact
+from ..errors import BadInput, ConfigError, EndpointError
 
 PROBE_SECONDS = 8.0
 MAX_ANSWER = 1 << 20
@@ -42,7 +43,7 @@ class Served:
     """What an endpoint says it serves.
 
     Attributes:
-        url: The address that was asked (`…/v1/models`).
+        url: The address that was asked (`…/v1/models`), as it is shown: without its query, which may hold a key.
         models: Ids of the models; empty when the endpoint does not tell.
         note: Why nothing is known, when nothing is.
     """
@@ -74,15 +75,18 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
     Raises:
         EndpointError: Nobody answers there, the key is refused, or the model is not served.
         BadInput: The url is not one.
+        ConfigError: A section of the config is none.
     """
-    if (config.get("deployment") or {}).get("type", "none") != "none":
+    deployment = config.get("deployment") or {}
+    if _section(deployment, "deployment").get("type", "none") != "none":
         return None
-    target = (config.get("target") or {}).get("api_endpoint") or {}
+    given = _section(config.get("target") or {}, "target").get("api_endpoint") or {}
+    target = _section(given, "target.api_endpoint")
     url, model = str(target.get("url") or ""), str(target.get("model_id") or "")
     key_name = str(target.get("api_key_name") or "")
     if not _is_http(url):
         raise BadInput(
-            f"{url!r} is not an http url",
+            f"{redact.register_url(url)!r} is not an http url",
             where="target.api_endpoint.url",
             fix="give http://HOST:PORT/v1/chat/completions",
         )
@@ -96,6 +100,12 @@ def probe(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
     return served
 
 
+def _section(value: Any, where: str) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ConfigError(f"{where} must be a section with keys", where=where, fix="correct its indentation or its value")
+
+
 def probe_for_elsewhere(config: Mapping[str, Any], env: Mapping[str, str]) -> Served | None:
     """As `probe`, for a run on another machine: an endpoint that does not answer this one may answer that one."""
     try:
@@ -105,6 +115,7 @@ def probe_for_elsewhere(config: Mapping[str, Any], env: Mapping[str, str]) -> Se
 
 
 def _ask(url: str, key: str, key_name: str) -> Served:
+    shown = redact.register_url(url)
     headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
     try:
@@ -112,19 +123,19 @@ def _ask(url: str, key: str, key_name: str) -> Served:
             body = answer.read(MAX_ANSWER)
     except urllib.error.HTTPError as error:
         error.close()
-        return _refused(error, url, key_name)
+        return _refused(error, shown, key_name)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise NoAnswer(
-            f"The endpoint does not answer: {reason}",
-            url=url,
+            redact.redact(f"The endpoint does not answer: {reason}"),
+            url=shown,
             fix="start the model server or correct the url, then call this again; nothing was launched",
         ) from None
     try:
         rows = json.loads(body)["data"]
-        return Served(url, tuple(str(row["id"]) for row in rows))
+        return Served(shown, tuple(str(row["id"]) for row in rows))
     except (ValueError, KeyError, TypeError):
-        return Served(url, (), "the answer of /models is not a list of models")
+        return Served(shown, (), "the answer of /models is not a list of models")
 
 
 def _is_http(url: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
+from pathlib import Path, PurePosixPath
 
 from ..launcher import execdb
 from ..launcher.runner_record import RUNNER_FILE, SCRIPT_FILE
@@ -28,15 +29,32 @@ def started(directory: Path) -> bool:
     return any(next(directory.glob(mark), None) is not None for mark in marks)
 
 
+def recorded_place(attempt: ledger.Attempt) -> remote.RemoteRun | None:
+    """Where NEL's record has the jobs of a launch on a cluster; None without one that can be right.
+
+    An agent can write that file: what names another host, or a place that is not below the launch's output directory, is none.
+    """
+    there = remote.recorded(execdb.jobs(attempt.invocation_id).values())
+    host, _, output_dir = attempt.output_dir.partition(":")
+    if there is None or not host or not output_dir.startswith("/"):
+        return None
+    # A launch without a login name leaves that to ssh, whatever name the record has.
+    if (there.host if "@" in host else there.host.rpartition("@")[2]) != host:
+        return None
+    path = PurePosixPath(there.path)
+    below = PurePosixPath(output_dir) in path.parents and ".." not in path.parts
+    return dataclasses.replace(there, host=host) if below else None
+
+
 def started_dir(attempt: ledger.Attempt) -> str:
     """The directory in which a launch began to run, below its output directory or where NEL's record says; empty without one.
 
     NEL records the jobs of a cluster after their submission: there the record is enough, and the directory `host:/path`.
     """
-    jobs = execdb.jobs(attempt.invocation_id).values()
     if attempt.executor == plan.SLURM:
-        there = remote.recorded(jobs)
+        there = recorded_place(attempt)
         return there.address if there is not None else ""
+    jobs = execdb.jobs(attempt.invocation_id).values()
     found = invocation_dir(attempt)
     if found is not None and started(found):
         return str(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..benchmarks import catalogue, recipes
-from ..errors import BadInput, ClusterError, QuantgateError, UnknownName
+from ..errors import BadInput, ClusterError, QuantgateError, StorageError, UnknownName
 from ..launcher import stamp
 from ..results import verify
 from ..runs.invocation import FINAL, LIVE, invocation_state
@@ -16,7 +16,19 @@ from ..runs.reason import REASON_CHARACTERS
 from ..runs.rundir import RunDir, TaskDir
 from ..runs.sanitise import one_line
 from ..runs.status import State, TaskStatus, task_status
-from . import estimate, ledger, leftovers, lookup, plan, reconcile, remote_launches, remote_views, under_way, verdict
+from . import (
+    estimate,
+    ledger,
+    leftovers,
+    lookup,
+    plan,
+    reconcile,
+    remains,
+    remote_launches,
+    remote_views,
+    under_way,
+    verdict,
+)
 
 MOST_TRUNCATED = 0.5
 """A canary with a larger share of answers cut off at max_new_tokens gets a warning, not a refusal: a base model may never stop."""
@@ -33,6 +45,7 @@ class View:
         state: One of the states of the tools' contract, over all tasks.
         gate: For a canary, what was judged; None while it runs, and for other kinds.
         reason: What is to be said of the run where no task of it says so.
+        gone: Its directory on the cluster is gone, and no job of it waits or runs.
     """
 
     run: lookup.Run
@@ -40,6 +53,7 @@ class View:
     tasks: tuple[TaskStatus, ...]
     gate: ledger.Gate | None
     reason: str = ""
+    gone: bool = False
 
 
 def expectations(run: RunDir, limit: int) -> dict[str, verify.Expectation]:
@@ -94,40 +108,59 @@ def view(run: lookup.Run) -> View:
         return _remote_view(run)
     if run.directory is None:
         return View(run, _state_without_tasks(run), (), None, one_line(_why_open(run), REASON_CHARACTERS))
+    resumes = _resumes(run)
     expected = expectations(run.directory, run.limit)
     tasks = tuple(task_status(task, expected[task.directory].answers) for task in run.directory.tasks)
     if run.attempt is not None and reconcile.may_start(run.attempt):
         # Laid out and not begun: how old that is says nothing while somebody may still start it.
         tasks = tuple(replace(task, state="pending", reason="it is being launched") for task in tasks)
     if run.attempt is not None:
-        tasks = under_way.shown(run.attempt, tasks)
-    state = invocation_state(tasks) if tasks else _state_without_tasks(run)
+        tasks = under_way.shown(run.attempt, remains.shown(run.attempt, run.directory, tasks))
+    state = _state_of_all(run, tasks) if tasks else _state_without_tasks(run)
     if state in FINAL:
         leftovers.remove_secrets(run)
     gate = None
     if run.attempt is not None and run.kind == "canary":
         gate = _standing_gate(run.attempt)
         if gate is None and state in FINAL and run.whole:
-            gate = _judged(run, expected)
+            gate = _judged(run, expected, resumes)
     return View(run, state, tasks, gate)
+
+
+def _state_of_all(run: lookup.Run, tasks: Sequence[TaskStatus]) -> State:
+    state = invocation_state(tasks)
+    in_containers = run.attempt is not None and run.attempt.executor == remains.CONTAINERS
+    # A container that may go on: the run has not ended because another task of it has.
+    doubtful = in_containers and state in FINAL and any(t.state == "unknown" for t in tasks)
+    return "unknown" if doubtful else state
 
 
 def _remote_view(run: lookup.Run) -> View:
     """The view of a run on a cluster. A canary is judged from copies of its files: while they cannot be read, it is not judged."""
+    resumes = _resumes(run)
     seen = remote_views.see(run)
-    state = seen.state or invocation_state(seen.tasks)
-    gate, reason = None, "" if seen.tasks else seen.reason
+    tasks = seen.tasks
+    if run.attempt is not None and seen.state is None:
+        tasks = under_way.shown(run.attempt, tasks)
+    state = seen.state or invocation_state(tasks)
+    gate, reason = None, "" if tasks else seen.reason
     if run.attempt is not None and run.kind == "canary":
         gate = _standing_gate(run.attempt)
-        if gate is None and state in FINAL and run.whole:
+        # What was taken up again since the look began is not what was seen.
+        if gate is None and state in FINAL and run.whole and resumes == _resumes(run):
             assert run.remote is not None
             try:
                 local = replace(run, directory=remote_views.files(run.remote))
                 assert local.directory is not None
-                gate = _judged(local, expectations(local.directory, run.limit))
-            except (ClusterError, BadInput) as error:
+                gate = _judged(local, expectations(local.directory, run.limit), resumes)
+            except (ClusterError, BadInput, StorageError) as error:
                 reason = f"it cannot be judged yet: {error}"
-    return View(run, state, seen.tasks, gate, one_line(reason, REASON_CHARACTERS))
+    return View(run, state, tasks, gate, one_line(reason, REASON_CHARACTERS), seen.gone)
+
+
+def _resumes(run: lookup.Run) -> int:
+    """How often a canary was taken up again, by the ledger."""
+    return len(ledger.resumes(run.invocation_id)) if run.attempt is not None and run.kind == "canary" else 0
 
 
 def may_run(attempt: ledger.Attempt) -> bool:
@@ -135,7 +168,7 @@ def may_run(attempt: ledger.Attempt) -> bool:
     if attempt.outcome == "failed":
         return False
     seen = look(attempt)
-    there = seen.run.directory is not None or attempt.executor == plan.SLURM
+    there = seen.run.directory is not None or (attempt.executor == plan.SLURM and not seen.gone)
     return seen.state in LIVE or (seen.state in {"unknown", "unreachable"} and there)
 
 
@@ -150,11 +183,13 @@ def _state_without_tasks(run: lookup.Run) -> State:
 
 
 def _why_open(run: lookup.Run) -> str:
-    """Why it is not known how a launch on a cluster went; empty for others."""
+    """Why it is not known how a launch went; empty when it is."""
     attempt = run.attempt
-    if attempt is None or attempt.executor != plan.SLURM or attempt.outcome != ledger.LAUNCHING:
+    if attempt is None or attempt.executor not in plan.LAUNCHED_HERE or attempt.outcome != ledger.LAUNCHING:
         return ""
-    return "it is being launched" if reconcile.may_start(attempt) else remote_launches.look(attempt).why
+    if reconcile.may_start(attempt):
+        return "it is being launched"
+    return remote_launches.look(attempt).why if attempt.executor == plan.SLURM else remains.unseen(attempt)
 
 
 def judge(attempt: ledger.Attempt) -> ledger.Gate | None:
@@ -170,7 +205,8 @@ def _standing_gate(attempt: ledger.Attempt) -> ledger.Gate | None:
     return gate if len(ledger.resumes(attempt.invocation_id)) <= gate.detail.get("resumes", 0) else None
 
 
-def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation]) -> ledger.Gate:
+def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation], resumes: int) -> ledger.Gate:
+    """Judge a canary as it was when it had been taken up again so often."""
     assert run.attempt is not None
     assert run.directory is not None
     attempt, planned = run.attempt, _planned(run.attempt)
@@ -187,7 +223,7 @@ def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation]) -> ledg
         "warnings": [warning for task in verdicts for warning in task.warnings],
         "evidence": {task.task: task.evidence for task in verdicts},
         "limit": run.limit,
-        "resumes": len(ledger.resumes(run.invocation_id)),
+        "resumes": resumes,
     }
     gate = ledger.Gate(attempt.fingerprint, "canary", not reasons, told, detail, run.invocation_id)
     ledger.put_gate(gate)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from .. import redact
 from ..errors import QuantgateError, Refused
 from ..evalconfig import lint
-from ..launcher import door, process_control
+from ..evalconfig.document import located
+from ..launcher import door
 from ..runs.invocation import LIVE
-from . import asks, dry_runs, evidence, judging, ledger, limits, plan, skipping, staleness, submission
+from . import asks, dry_runs, judging, ledger, limits, lookup, plan, remains, skipping, staleness, submission
 
 MAX_CANARY_SAMPLES = 1000
 
@@ -37,9 +36,8 @@ def dry_run(config: str) -> DryRun:
         ConfigError: The config cannot be read at all.
         LauncherError: NEL could not be asked.
     """
-    report = lint.check(Path(config).expanduser())
+    report, planned = _checked(config)
     errors = [f for f in report.findings if f.severity == "error"]
-    planned = plan.read(config)
     if errors:
         reasons = tuple(f"{f.rule} {f.path}: {f.message}" for f in errors[:10])
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, reasons))
@@ -47,8 +45,7 @@ def dry_run(config: str) -> DryRun:
             False, planned, report.findings, "", f"{len(errors)} error{'s' if len(errors) > 1 else ''} to mend first"
         )
     try:
-        redact.register(dry_runs.literals(planned.config))
-        answer = door.dry_run(planned.path, planned.environment(), planned.digest)
+        answer = door.dry_run(planned.path, planned.environment(), planned.composed.digest)
     except QuantgateError as error:
         said = dry_runs.readable(str(error), planned.config)
         ledger.put_gate(ledger.Gate(planned.fingerprint, "dry_run", False, (said,)))
@@ -58,6 +55,25 @@ def dry_run(config: str) -> DryRun:
     kept = dry_runs.keep(planned.fingerprint, answer.scripts, planned.config)
     tail = dry_runs.readable(answer.output_tail, planned.config)
     return DryRun(True, planned, report.findings, tail, "", asks.jobs(planned, answer.scripts), kept)
+
+
+def _checked(config: str) -> tuple[lint.Report, plan.Plan]:
+    """What check_config says of a config, and the config that it says it of.
+
+    Raises:
+        ConfigError: It cannot be read.
+        Refused: It, a file that it includes or its checkpoint was changed in the meantime.
+    """
+    before = plan.read(config)
+    report = lint.check(located(config))
+    planned = plan.read(config)
+    if (planned.fingerprint, planned.composed.digest) != (before.fingerprint, before.composed.digest):
+        raise Refused(
+            "The config, or what it refers to, was changed while it was being checked",
+            where=str(planned.path),
+            fix=f"dry_run(config={str(planned.path)!r}) once nobody edits it any more",
+        )
+    return report, planned
 
 
 def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submission.Launch:
@@ -86,7 +102,7 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submi
     def same() -> ledger.Attempt | None:
         return None if again else submission.newest_canary(planned, chosen)
 
-    return submission.submit(planned, "canary", tasks, samples, same)
+    return submission.submit(planned, "canary", planned.named(chosen), samples, same)
 
 
 def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> submission.Launch:
@@ -108,27 +124,31 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
         raise unmet[0]
     # A reason where nothing is to be skipped is not written down: the gates hold.
     skip = skipping.skip(planned, skip_gates_reason, unmet) if unmet else None
-    kind = "subset" if max_samples or tasks else "full"
+    named = planned.named(chosen)
+    kind = "subset" if max_samples or named else "full"
 
     def same() -> ledger.Attempt | None:
-        for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind=kind):
-            if attempt.tasks != tuple(tasks) or attempt.sample_limit != max_samples:
+        for attempt in ledger.attempts(fingerprint=planned.fingerprint):
+            # By the tasks and not by their spelling.
+            asked = (planned.chosen(list(attempt.tasks)), attempt.sample_limit)
+            if attempt.kind == "canary" or asked != (chosen, max_samples):
                 continue
             if judging.may_run(attempt):
                 return attempt
             _require_no_strays(attempt)
         return None
 
-    return submission.submit(planned, kind, tasks, max_samples, same, skip)
+    return submission.submit(planned, kind, named, max_samples, same, skip)
 
 
 def _require_no_strays(attempt: ledger.Attempt) -> None:
-    """A run whose directory was deleted is lost, but what it started may still be asking the endpoint."""
-    if attempt.executor != "process" or attempt.outcome != "launched" or evidence.invocation_dir(attempt):
+    """Go on unless a run whose directory is gone still asks the endpoint: its answers are lost, whatever the ledger says of it."""
+    if attempt.executor not in plan.LOCAL or lookup.run_of(attempt).directory is not None:
         return
-    if process_control.strays(attempt.invocation_id):
+    there = remains.described(attempt)
+    if there:
         raise Refused(
-            "This very run is still going on, and its directory was deleted: its answers are lost",
+            f"This very run is still going on ({there[0]}), and its directory was deleted: its answers are lost",
             where=f"invocation {attempt.invocation_id}; {attempt.run_dir or attempt.output_dir}",
             fix=f"cancel(invocation_id='{attempt.invocation_id}') ends what is left of it; then call this again",
         )

@@ -15,13 +15,13 @@ def refuse_limit_in_config(planned: plan.Plan) -> None:
     """Refuse a config that limits the samples itself: its full run would be none, and nothing is taken out of it silently.
 
     Raises:
-        Refused: `limit_samples` is set, for all tasks or for one.
+        Refused: `limit_samples` is there, for all tasks or for one. Also a null: it takes a canary's limit away from its task.
     """
     evaluation = planned.config.get("evaluation")
     tasks = evaluation.get("tasks") if isinstance(evaluation, Mapping) else None
     places: list[tuple[paths.Segment, ...]] = [("evaluation", *_PARAMS)]
     places += [("evaluation", "tasks", i, *_PARAMS) for i in range(len(tasks) if isinstance(tasks, list) else 0)]
-    found = [paths.join(place) for place in places if paths.dig(planned.config, *place) is not None]
+    found = [paths.join(place) for place in places if paths.has(paths.dig(planned.config, *place[:-1]), place[-1])]
     if found:
         raise Refused(
             "The config limits the samples itself (limit_samples): a full run of it would be a subset that nobody asked for",

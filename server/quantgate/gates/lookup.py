@@ -110,9 +110,10 @@ def run_of(attempt: ledger.Attempt) -> Run:
 
 def _place_of(attempt: ledger.Attempt) -> remote.RemoteRun | None:
     """Where a launch on a cluster is, by the ledger or by NEL's record; None while neither says so."""
-    jobs = execdb.jobs(attempt.invocation_id)
     written = remote.parse(attempt.run_dir) if attempt.run_dir else None
-    return remote.with_record(written, jobs) if written else remote.recorded(jobs.values())
+    if written is None:
+        return evidence.recorded_place(attempt)
+    return remote.with_record(written, execdb.jobs(attempt.invocation_id))
 
 
 def _by_address(there: remote.RemoteRun) -> Run:

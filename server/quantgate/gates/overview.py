@@ -76,15 +76,16 @@ def named(names: Sequence[str]) -> Named:
     good: dict[object, tuple[str, lookup.Run]] = {}
     problems: list[str] = []
     first: BadInput | None = None
-    for name in names:
-        try:
-            run = lookup.find(name)
-        except BadInput as error:
-            first = first or error
-            problems.append(str(error))
-            continue
-        place = (run.directory and (run.directory.path, run.directory.tasks), run.remote and run.remote.address)
-        good.setdefault((run.invocation_id, place), (name, run))
+    with ledger.kept():
+        for name in names:
+            try:
+                run = lookup.find(name)
+            except BadInput as error:
+                first = first or error
+                problems.append(str(error))
+                continue
+            place = (run.directory and (run.directory.path, run.directory.tasks), run.remote and run.remote.address)
+            good.setdefault((run.invocation_id, place), (name, run))
     if first is not None and not good:
         raise first
     names, runs = zip(*good.values(), strict=True) if good else ((), ())
@@ -95,13 +96,14 @@ def views(runs: Sequence[Known]) -> list[judging.View]:
     """The runs as they stand; one whose record leads nowhere is told as it is recorded."""
     found: list[lookup.Run] = []
     lost: set[int] = set()
-    for known in runs:
-        try:
-            found.append(lookup.find(known.invocation_id))
-        except BadInput:
-            lost.add(len(found))
-            executor = known.attempt.executor if known.attempt else ""
-            found.append(lookup.Run(known.invocation_id, None, known.attempt, executor))
+    with ledger.kept():
+        for known in runs:
+            try:
+                found.append(lookup.find(known.invocation_id))
+            except BadInput:
+                lost.add(len(found))
+                executor = known.attempt.executor if known.attempt else ""
+                found.append(lookup.Run(known.invocation_id, None, known.attempt, executor))
     # Each cluster is asked once for all of its runs.
     remote_views.look_ahead(found)
     return [

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import credentials, redact
+from .. import redact
 from ..benchmarks import catalogue, limits, needs, recipes
 from ..checkpoint import identity
 from ..errors import ConfigError, Refused, UnknownName
-from ..evalconfig import compose, fingerprint, serving_sizes, variables
-from ..evalconfig.document import ConfigDocument
+from ..evalconfig import compose, fingerprint, paths, serving_sizes, variables
+from ..evalconfig.document import ConfigDocument, located
 from ..launcher import harness_env, harnesses, package
-from . import allocation
+from . import allocation, dry_runs
 
 LOCAL = ("process", "local")
 """Executors whose runs are processes and files of this machine."""
@@ -68,8 +68,8 @@ class Plan:
         path: The config's file.
         composed: The config as NEL would compose it.
         fingerprint: Of what would run.
-        checkpoint: The declared or deployed checkpoint; empty for a handle or an undeclared one.
-        digest: SHA-256 of the file.
+        checkpoint: The checkpoint that is deployed on this machine, else the declared one; empty when there is neither.
+        digest: SHA-256 of the file; what is launched is compared by `composed.digest`, which the included files count in.
         content: What the fingerprint is made of (`evalconfig.fingerprint.Mark`).
     """
 
@@ -82,6 +82,13 @@ class Plan:
     config: Mapping[str, Any] = field(default_factory=dict)
     content: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def unseen_checkpoint(self) -> str:
+        """The path of a deployed checkpoint that the fingerprint does not cover, because it is on a cluster; else empty."""
+        path = str(paths.dig(self.config, "deployment", "checkpoint_path") or "")
+        covered = self.composed.executor in LOCAL or self.composed.deployment == "none"
+        return "" if covered or self.checkpoint.endswith(f":{path}") else path
+
     def gpus(self) -> int | None:
         """GPUs that the run itself holds: 0 for an endpoint of somebody else, None when the config does not tell.
 
@@ -89,8 +96,7 @@ class Plan:
         """
         if self.composed.executor == SLURM:
             return allocation.gpus(self.config)
-        deployment = self.config.get("deployment") or {}
-        if deployment.get("type", "none") == "none":
+        if self.composed.deployment == "none":
             return 0
         from ..evalconfig import served_program  # with the lint's table of programs: not at the server's start
 
@@ -101,7 +107,7 @@ class Plan:
 
     def slots(self) -> int | None:
         """Requests that the run's own servers take at once (`--max-num-seqs` of each replica); None when not known."""
-        if (self.config.get("deployment") or {}).get("type", "none") == "none":
+        if self.composed.deployment == "none":
             return None
         from ..evalconfig import served_program
 
@@ -114,12 +120,15 @@ class Plan:
         return int(given) * serving_sizes.read(document).data * self._instances()
 
     def _instances(self) -> int:
-        instances = (self.config.get("execution") or {}).get("num_instances")
+        instances = paths.dig(self.config, "execution", "num_instances")
         return instances if isinstance(instances, int) and instances > 0 else 1
 
     def environment(self) -> dict[str, str]:
-        """The environment of the child that launches it; the values that the config takes from it are redacted from now on."""
-        environment = credentials.environment(self.path)
+        """The environment of the child that launches it; the config's values, its own and others, are redacted from now on."""
+        # The one that it was composed in: a .env file may be another by now.
+        environment = dict(self.composed.environment)
+        dry_runs.register(self.config)
+        redact.register_url(str(paths.dig(self.config, "target", "api_endpoint", "url") or ""))
         taken = variables.taken(self.config)
         redact.register({n: environment[n] for n in taken if n in environment}, whatever_the_name=True)
         return environment
@@ -142,6 +151,17 @@ class Plan:
                 )
         return tuple(t for t in self.tasks if t.name in tasks or t.directory in tasks)
 
+    def named(self, chosen: Sequence[PlannedTask]) -> list[str]:
+        """The one spelling of a choice of tasks: in the config's order, by directory where the name means others too.
+
+        Empty for all tasks. The inverse of `chosen`.
+        """
+        if set(chosen) == set(self.tasks):
+            return []
+        left_out = {t.name for t in self.tasks if t not in chosen}
+        names = (t.directory if t.name in left_out else t.name for t in self.tasks if t in chosen)
+        return list(dict.fromkeys(names))
+
 
 def read(config: str) -> Plan:
     """Compose and fingerprint a config.
@@ -150,7 +170,7 @@ def read(config: str) -> Plan:
         ConfigError: It cannot be read or composed.
         CheckpointError: It names a checkpoint on this machine that cannot be read.
     """
-    path = Path(config).expanduser()
+    path = located(config)
     digest = file_digest(path)
     composed = compose.compose(path)
     _require_output_dir(composed, path)
@@ -189,7 +209,7 @@ def file_digest(path: Path) -> str:
 
 
 def _require_output_dir(composed: compose.Composed, path: Path) -> None:
-    given = (composed.config.get("execution") or {}).get("output_dir")
+    given = paths.dig(composed.config, "execution", "output_dir")
     if not isinstance(given, str) or not given.strip() or given == "???":
         raise ConfigError(
             "The config has no output directory",
@@ -204,13 +224,14 @@ def _harness_environments(tasks: tuple[PlannedTask, ...]) -> tuple[str, ...]:
 
 
 def _checkpoint(composed: compose.Composed) -> str:
-    ours, deployment = composed.config.get("quantgate"), composed.config.get("deployment")
-    declared = ours.get("checkpoint") if isinstance(ours, Mapping) else None
-    deployed = deployment.get("checkpoint_path") if isinstance(deployment, Mapping) else None
+    declared = paths.dig(composed.config, "quantgate", "checkpoint")
+    deployed = paths.dig(composed.config, "deployment", "checkpoint_path")
     # A cluster's path means nothing on this machine.
-    if composed.executor not in LOCAL:
+    if composed.executor not in LOCAL or deployed == compose.MISSING:
         deployed = None
-    return str(declared or deployed or "")
+    # What is served makes the scores, whatever is declared beside it.
+    first, second = (declared, deployed) if composed.deployment == "none" else (deployed, declared)
+    return str(first or second or "")
 
 
 def _planned(task: compose.ConfiguredTask) -> PlannedTask:
@@ -252,9 +273,8 @@ def _catalogue_task(task: compose.ConfiguredTask) -> catalogue.CatalogueTask | N
 
 def repeats(params: Mapping[str, Any]) -> int:
     """Answers per question that a task's parameters ask for (`extra.num_repeats` or `extra.n_samples`; 1 when neither)."""
-    extra = params.get("extra") or {}
     for name in ("num_repeats", "n_samples"):
-        value = extra.get(name)
+        value = paths.dig(params, "extra", name)
         if isinstance(value, int) and value > 0:
             return value
     return 1

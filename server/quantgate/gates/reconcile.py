@@ -4,7 +4,8 @@ A launch is written down before it is made. If its server dies, the entry stays 
 
 1. something of it began to run -> launched;
 2. a process holds its launch lock, so it may still be started -> launching;
-3. neither -> failed, and nothing of it runs or will.
+3. it began by NEL's record or still runs, and its directory cannot be seen -> launching, until that is seen again or is ended;
+4. none of these -> failed, and nothing of it runs or will.
 
 No clock decides, except over launches of another machine, whose locks cannot be seen from here. For one on a cluster, the cluster
 is asked in between (`remote_launches`).
@@ -19,7 +20,7 @@ import time
 
 from ..errors import StorageError
 from ..launcher import door, launch_lock
-from . import evidence, ledger, plan, remote_launches
+from . import evidence, ledger, plan, remains, remote_launches
 
 LEFT = "the server ended before NEL had started it; nothing runs"
 GRACE_SECONDS = 30.0
@@ -60,6 +61,8 @@ def verdict(attempt: ledger.Attempt, reason: str = LEFT, said: remote_launches.S
         known = remote_launches.look(attempt, said)
         if known.outcome != "failed":
             return dataclasses.replace(attempt, outcome="launched", run_dir=known.run_dir) if known.jobs else attempt
+    elif remains.unseen(attempt):
+        return attempt
     return dataclasses.replace(attempt, outcome="failed", run_dir="", error=reason)
 
 

@@ -34,7 +34,7 @@ def cancel(run: lookup.Run, tasks: Sequence[str]) -> Cancellation:
         tasks: Names or directories of its tasks; empty for all that the run's address means.
 
     Raises:
-        Refused: Its host may not be contacted, or nothing tells where it is.
+        Refused: Its host may not be contacted, nothing tells where it is, or its address is not the directory of one run.
         UnknownName: It has no such task.
         Unreachable: The cluster does not answer; the orders may have been given.
         ClusterError: The queue could not be looked at, so that nothing was done.
@@ -43,8 +43,10 @@ def cancel(run: lookup.Run, tasks: Sequence[str]) -> Cancellation:
     if there is None:
         return Cancellation(run)
     chosen = chosen_tasks(run, there, tasks)
+    # Of a launch whose end nobody saw only the output directory is known, in which other runs are, too.
+    root = there.path if run.remote is not None else ""
     try:
-        ended = control.cancel(connection.connection(there.host), there.path, chosen, stamp=stamp(run))
+        ended = control.cancel(connection.connection(there.host), root, chosen, stamp=stamp(run))
     except Unreachable as error:
         sent = control.may_have_run(error)
         raise Unreachable(
@@ -86,7 +88,7 @@ def chosen_tasks(run: lookup.Run, there: RemoteRun, tasks: Sequence[str]) -> tup
 def _place(run: lookup.Run) -> RemoteRun | None:
     """Where the run is; None when nothing of it was ever submitted."""
     if run.remote is not None:
-        if why := remote_views.forbidden(run):
+        if why := remote_views.forbidden(run, to_change=True):
             raise Refused(f"The host of this run may not be contacted: {why}", where=run.remote.address)
         return run.remote
     assert run.attempt is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..runs import mirrored
 from ..runs.mirrored import Mirror
-from . import contact, lookup, remote_views
+from . import lookup, remote_views
 
 
 def copied(run: lookup.Run) -> tuple[lookup.Run, Mirror]:
@@ -23,7 +23,6 @@ def copied(run: lookup.Run) -> tuple[lookup.Run, Mirror]:
     """
     there = run.remote
     assert there is not None
-    if remote_views.forbidden(run):
-        contact.allowed(there.host, where=there.address)
+    remote_views.require(run)
     found = mirrored.mirror_of(there.host, f"{there.path}/{there.only}" if there.only else there.path)
     return replace(run, directory=found.run), found

@@ -23,9 +23,9 @@ FRESH_SECONDS = 5.0
 """How long an answer that leaves it open is not asked for again."""
 
 Outcome = Literal["launched", "failed", "open"]
-Said = Literal["uncertain", "over", "nothing"]
-"""What NEL said of a launch's end: nothing that counts; that it is over, and so nothing is being submitted any more; or that the
-cluster took no job of it."""
+Said = Literal["uncertain", "over"]
+"""What NEL said of a launch's end: nothing that counts, or that it is over, and so nothing is being submitted any more. That the
+cluster took no job of it is no word to trust: an answer may be lost on its way."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ _silent: dict[str, tuple[float, str]] = {}
 
 def said_by(error: Exception) -> Said:
     """What an error of a launch says of its end."""
-    if isinstance(error, NoAnswer | Unreachable):
-        return "uncertain"
-    return "nothing" if isinstance(error, ClusterError) else "over"
+    return "uncertain" if isinstance(error, NoAnswer | Unreachable) else "over"
 
 
 def look(attempt: ledger.Attempt, said: Said = "uncertain") -> Known:
@@ -65,8 +63,6 @@ def look(attempt: ledger.Attempt, said: Said = "uncertain") -> Known:
         attempt: An open launch whose output directory is `user@host:/path`.
         said: What NEL said of its end.
     """
-    if said == "nothing":
-        return Known("failed")
     over = said == "over"
     asked, known = _open.get(attempt.invocation_id, (0.0, None))
     if known is not None and not over and time.monotonic() - asked < FRESH_SECONDS:

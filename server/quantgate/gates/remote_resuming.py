@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import redact
 from ..cluster import connection, control
 from ..errors import QuantgateError, Refused, StorageError, Unreachable
 from ..launcher import launch_lock
 from ..runs import looking
 from ..runs.invocation import LIVE
 from ..runs.status import TaskStatus
-from . import consent, endpoint, judging, ledger, lookup, relaunch, remote_cancelling, trust, under_way
+from . import (
+    consent,
+    dry_runs,
+    endpoint,
+    judging,
+    ledger,
+    lookup,
+    relaunch,
+    remote_cancelling,
+    remote_views,
+    trust,
+    under_way,
+)
 from .relaunch import Refusal, Resumption
 
 RESUMABLE = frozenset({"failed", "cancelled", "interrupted", "unknown"})
@@ -54,7 +67,7 @@ def resume(run: lookup.Run, tasks: Sequence[str]) -> Resumption:
     served = endpoint.probe_for_elsewhere(planned.config, planned.environment())
     relaunch.require_same_models(attempt, served)
     consent.require(trust.questions(planned))
-    with launch_lock.taken(attempt.invocation_id):
+    with launch_lock.taken(attempt.invocation_id), dry_runs.hidden(planned.config):
         under_way.close_abandoned(attempt)
         done, noted = _submitted(run, attempt, resumable)
     return Resumption(
@@ -82,6 +95,8 @@ def _look(run: lookup.Run, chosen: Sequence[str]) -> tuple[list[str], tuple[Refu
             where=run.remote.address,
             fix="call resume again when it does",
         )
+    if why := remote_views.forbidden(run, to_change=True):
+        raise Refused(f"The host of this run may not be contacted: {why}", where=run.remote.address)
     rows = [t for t in view.tasks if not chosen or t.task in chosen]
     if not rows:
         raise Refused(f"No task of this run can be seen: {view.reason}", where=run.remote.address)
@@ -108,7 +123,7 @@ def _submitted(run: lookup.Run, attempt: ledger.Attempt, names: Sequence[str]) -
         )
     except Unreachable as error:
         sent = control.may_have_run(error)
-        _close(attempt, number, "unknown" if sent else "failed", str(error))
+        _close(attempt, number, "unknown" if sent else "failed", redact.redact(str(error)))
         raise Unreachable(
             f"{error.what}; " + ("jobs may have been queued" if sent else "nothing was submitted"),
             where=run.remote.address,
@@ -116,7 +131,7 @@ def _submitted(run: lookup.Run, attempt: ledger.Attempt, names: Sequence[str]) -
             "resume after that submits nothing that is",
         ) from None
     except QuantgateError as error:
-        _close(attempt, number, "failed", str(error))
+        _close(attempt, number, "failed", redact.redact(str(error)))
         raise
     except BaseException as error:
         _close(attempt, number, "unknown", str(error))

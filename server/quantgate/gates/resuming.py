@@ -16,6 +16,7 @@ from ..runs.status import TaskStatus
 from . import (
     cancelling,
     consent,
+    dry_runs,
     endpoint,
     judging,
     ledger,
@@ -80,7 +81,8 @@ def _resume(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str],
             if not names:
                 return Resumption(run, (), refused)
             number = ledger.add_resume(attempt.invocation_id, names)
-            door.resume(_request(attempt, planned, run, names, lock), env)
+            with dry_runs.hidden(planned.config):
+                door.resume(_request(attempt, planned, run, names, lock), env)
     except QuantgateError as error:
         # Out of the lock's block: while this process holds it, nobody can tell who else does.
         if not number or not _started(attempt, names):
@@ -107,7 +109,7 @@ def _request(
         invocation_id=attempt.invocation_id,
         limit=attempt.sample_limit,
         tasks=attempt.tasks,
-        digest=planned.digest,
+        digest=planned.composed.digest,
         trusted=trust.confirmed(planned),
         lock=lock,
         directory=run.directory.path,

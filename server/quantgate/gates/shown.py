@@ -21,6 +21,14 @@ def in_full(text: str) -> str:
     return _EMPTY_LINES.sub(lambda gap: f"\n[{gap[0].count(chr(10)) - 1} empty lines]\n", clean)
 
 
+def hides(text: str) -> bool:
+    """Whether `in_full` masks a part of the text: then nobody sees all of what they would say yes to.
+
+    A rule for secrets goes by names, shapes and the values in files, all of which an agent can choose.
+    """
+    return redact.redact(text.replace("\r\n", "\n")) != text.replace("\r\n", "\n")
+
+
 def _visible(character: str) -> str:
     if character in "\n\t" or character.isprintable():
         return character

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import redact
+from ..errors import QuantgateError
 from . import allocation, estimate, ledger, plan
 
 UNKNOWN = estimate.UNKNOWN
@@ -57,6 +59,16 @@ def spending(planned: plan.Plan, tasks: list[str], max_samples: int) -> Spending
         gpu_hours_at_most=_at_most(planned, gpus, len(chosen)),
         notes=tuple(_notes(chosen, sizes, max_samples)),
     )
+
+
+def after_launch(planned: plan.Plan, tasks: list[str], max_samples: int) -> Spending:
+    """As `spending`, for a run that is launched already: what cannot be told is -1, with a note of why, and nothing is raised."""
+    try:
+        return spending(planned, tasks, max_samples)
+    except (QuantgateError, OSError, ValueError) as error:
+        unknown = float(UNKNOWN)
+        why = f"What the run will spend cannot be told: {redact.redact(str(error))}"
+        return Spending(UNKNOWN, UNKNOWN, unknown, unknown, unknown, (why,))
 
 
 def _at_most(planned: plan.Plan, gpus: int | None, tasks: int) -> float:

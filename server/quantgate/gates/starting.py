@@ -6,11 +6,12 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .. import children, faults
 from ..errors import LauncherError, QuantgateError, StorageError
 from ..launcher import door, launch_lock
-from . import ledger, reconcile, remote_launches
+from . import dry_runs, ledger, reconcile, remote_launches
 
 SETTLE_SECONDS = 10.0
 """How long a launch is watched, once NEL has answered, while something of it still starts."""
@@ -27,7 +28,11 @@ class Started:
 
 
 def start(
-    attempt: ledger.Attempt, request: door.Request, env: Mapping[str, str], same: Callable[[], ledger.Attempt | None]
+    attempt: ledger.Attempt,
+    request: door.Request,
+    env: Mapping[str, str],
+    same: Callable[[], ledger.Attempt | None],
+    config: Mapping[str, Any] | None = None,
 ) -> Started:
     """Launch, unless `same` finds what is asked for already going on; over all servers it is launched once.
 
@@ -36,14 +41,17 @@ def start(
         request: What NEL is asked; the launch lock is added here.
         env: The environment of NEL's child.
         same: Looks for an attempt that makes this one needless; called while no other server can write one down.
+        config: The composed config, whose own literal values no error may show.
 
     Raises:
         StorageError: The lock or the attempt could not be written; nothing was started.
         LauncherError: NEL refused or failed, and nothing was started, or it cannot be known yet.
     """
     try:
-        found = _asked(attempt, request, env, same)
+        found = _asked(attempt, request, env, same, config or {})
     except QuantgateError as error:
+        if not _written(attempt):
+            raise
         return _despite(error, _settled(attempt, str(error), remote_launches.said_by(error)))
     except BaseException as error:
         _settled(attempt, str(error) or "the launch was interrupted")
@@ -51,8 +59,20 @@ def start(
     return Started(found, found=True) if found else _answered(attempt)
 
 
+def _written(attempt: ledger.Attempt) -> bool:
+    """Whether a launch was written down, and so may have begun; also when the ledger cannot be read."""
+    try:
+        return ledger.attempt(attempt.invocation_id) is not None
+    except StorageError:
+        return True
+
+
 def _asked(
-    attempt: ledger.Attempt, request: door.Request, env: Mapping[str, str], same: Callable[[], ledger.Attempt | None]
+    attempt: ledger.Attempt,
+    request: door.Request,
+    env: Mapping[str, str],
+    same: Callable[[], ledger.Attempt | None],
+    config: Mapping[str, Any],
 ) -> ledger.Attempt | None:
     """Write it down and ask NEL, under the lock; the attempt that was found instead, if any."""
     faults.reached("before-lock")
@@ -64,7 +84,8 @@ def _asked(
                 return found
             ledger.add_attempt(attempt)
         faults.reached("attempt-written")
-        door.launch(dataclasses.replace(request, lock=lock), env)
+        with dry_runs.hidden(config):
+            door.launch(dataclasses.replace(request, lock=lock), env)
         faults.reached("answered")
     return None
 

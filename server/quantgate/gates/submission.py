@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..cluster import launches
 from ..errors import Refused
+from ..evalconfig import paths
 from ..launcher import containers, door, harnesses
 from ..launcher.stamp import Stamp
 from . import consent, endpoint, hosts, ledger, plan, reconcile, skipping, starting, trust
@@ -69,7 +70,7 @@ def submit(
     if cluster and (before := same()):
         return Launch(before, planned, found=True, warnings=notes)
     # A cluster was asked just now, and its answers are fresh: nobody waits for it while the ledger is held.
-    begun = starting.start(attempt, _request(attempt, planned, cluster), env, same_or_permitted)
+    begun = starting.start(attempt, _request(attempt, planned, cluster), env, same_or_permitted, planned.config)
     return Launch(begun.attempt, planned, begun.found, (*notes, *begun.warnings))
 
 
@@ -112,7 +113,7 @@ def _request(attempt: ledger.Attempt, planned: plan.Plan, cluster: hosts.Target 
         attempt.invocation_id,
         attempt.sample_limit,
         attempt.tasks,
-        planned.digest,
+        planned.composed.digest,
         trust.confirmed(planned),
         _stamp(attempt, planned),
         address=cluster.host.address if cluster else "",
@@ -160,8 +161,8 @@ def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
             harnesses.require_wheel(task.harness, task.container)
         return
     containers.require_engine()
-    deployment = planned.config.get("deployment") or {}
-    served = [str(deployment.get("image") or "")] if deployment.get("type", "none") != "none" else []
+    image = str(paths.dig(planned.config, "deployment", "image") or "")
+    served = [image] if planned.composed.deployment != "none" else []
     containers.require_images([*(task.container for task in planned.chosen(tasks)), *served])
 
 

@@ -32,21 +32,30 @@ def _commands(planned: plan.Plan) -> Question | None:
     found = commands.commands(planned.config)
     if not found or os.environ.get(commands.TRUST_COMMANDS) == "1":
         return None
-    texts = "\n".join(f"{shown.in_full(c.place)}:\n{shown.quoted(c.text)}" for c in found)
+    all_of_it = commands.with_variables(planned.config)
+    texts = "\n".join(f"{_titled(c)}:\n{shown.quoted(c.text)}" for c in all_of_it)
     return Question(
-        token=("commands", str(planned.path), commands.digest(found)),
+        token=("commands", str(planned.path), commands.digest(all_of_it)),
         what="The config brings commands of its own",
         where=f"{planned.path}: {', '.join(c.place for c in found[:20])}",
         text=f"{_where_they_run(planned)}\n{texts}",
         yes="These commands may run",
         otherwise=_otherwise("the commands", commands.TRUST_COMMANDS),
         lasting=True,
+        masked=any(shown.hides(c.text) or shown.hides(c.place) for c in all_of_it),
     )
+
+
+def _titled(command: commands.Command) -> str:
+    place = shown.in_full(command.place).replace("\n", " ")
+    return f"{place} ({command.note})" if command.note else place
 
 
 def _where_they_run(planned: plan.Plan) -> str:
     executor = planned.composed.executor
     place = "on this machine, as the server's user" if executor == "process" else "inside the run's containers"
+    if executor == "local":
+        place += "; what becomes part of `docker run` acts on this machine, as the server's user"
     return f"The config {planned.path} brings commands of its own. They would run {place}:"
 
 
@@ -64,6 +73,7 @@ def _tasks(planned: plan.Plan) -> Question | None:
         yes="These tasks may run",
         otherwise=_otherwise("the tasks and their images", commands.TRUST_TASKS),
         lasting=True,
+        masked=any(shown.hides(row) for row in rows),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from .. import children
 from ..runs.invocation import FINAL, LIVE
-from . import judging, lookup, remote_views
+from . import judging, ledger, lookup, remote_views
 from .pulse import Pulse, pulse
 
 LONGEST_WAIT = 45
@@ -23,7 +23,9 @@ def views(invocation_ids: Sequence[str]) -> list[judging.View]:
     Raises:
         BadInput: A name is none of a run.
     """
-    return _views([lookup.find(i) for i in invocation_ids])
+    with ledger.kept():
+        runs = [lookup.find(i) for i in invocation_ids]
+    return _views(runs)
 
 
 def _views(runs: Sequence[lookup.Run]) -> list[judging.View]:

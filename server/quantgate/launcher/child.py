@@ -6,7 +6,6 @@ prints, log handlers and singletons stay in here; the parent keeps what was prin
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import faults
-from ..errors import BadInput, QuantgateError
-from . import execdb, execdb_repair, orphans, stamp
+from ..errors import QuantgateError
+from . import composition, execdb, execdb_repair, orphans, stamp
 
-LIMIT_KEY = "++evaluation.nemo_evaluator_config.config.params.limit_samples"
 GENERATOR = "generate_invocation_id"
 EXECUTORS_WITH_IDS = ("local", "slurm", "lepton")
 
@@ -65,22 +63,9 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     if dry_run:
         slurm_scripts.keep_below(request["output_dir"])
     from nemo_evaluator_launcher.api.functional import run_eval
-    from nemo_evaluator_launcher.api.types import RunConfig
 
-    text = Path(request["config"]).read_bytes()
-    if request["digest"] and hashlib.sha256(text).hexdigest() != request["digest"]:
-        raise BadInput(
-            "The config was changed while it was being launched",
-            where=request["config"],
-            fix="dry_run the changed config first",
-        )
-    # A path goes in as a value: as a Hydra override it would need the quoting of Hydra's grammar.
-    config = RunConfig.from_hydra(
-        config=request["config"],
-        hydra_overrides=[f"{LIMIT_KEY}={request['limit']}"] if request["limit"] else [],
-        dict_overrides={"execution": {"output_dir": request["output_dir"].replace("${", "\\${")}},
-    )
-    laid = _allow(request, config)
+    config = composition.compose(request)
+    laid = _allow(request, config, dry_run=dry_run)
     if not dry_run and config.execution.get("type") == "slurm":
         from . import slurm_start
 
@@ -90,16 +75,18 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     return {"invocation_id": invocation_id}
 
 
-def _allow(request: dict[str, Any], config: Any) -> stamp.Stamp | None:
+def _allow(request: dict[str, Any], config: Any, *, dry_run: bool) -> stamp.Stamp | None:
     """What a person allowed this launch, and the stamp that is to lie in its directory."""
     from omegaconf import OmegaConf
 
     from . import commands
 
     trusted = commands.Trusted(**request["trusted"])
+    looked_at = bool(trusted.commands) or not dry_run
     commands.trust_in_this_process(
-        OmegaConf.to_container(config, resolve=True) if trusted.commands else {},  # type: ignore[arg-type]
+        OmegaConf.to_container(config, resolve=True) if looked_at else {},  # type: ignore[arg-type]
         trusted,
+        launching=not dry_run,
     )
     laid = stamp.from_json(request["stamp"]) if request["stamp"] else None
     if laid is not None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import credentials
-from ..errors import Refused
+from ..errors import BadInput, Refused
+from . import raw_values
 
 TRUST_COMMANDS = "NEMO_EVALUATOR_TRUST_PRE_CMD"
 TRUST_TASKS = "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"
@@ -42,11 +43,13 @@ class Command:
 
     Attributes:
         place: Its path in the config, such as `evaluation.tasks[0].pre_cmd`.
-        text: As it would be run; for a variable that decides which programs run, its declaration.
+        text: As it would be run; for a variable, its declaration.
+        note: What a text that is no command of its own becomes; empty for a command.
     """
 
     place: str
     text: str
+    note: str = ""
 
 
 def commands(config: Mapping[str, Any]) -> tuple[Command, ...]:
@@ -58,14 +61,42 @@ def commands(config: Mapping[str, Any]) -> tuple[Command, ...]:
     return tuple(_commands(config))
 
 
-def _commands(config: Mapping[str, Any]) -> Iterator[Command]:
-    execution = str(_at(config, "execution").get("type") or "")
+def with_variables(config: Mapping[str, Any]) -> tuple[Command, ...]:
+    """`commands` and the declaration of every variable that one of them could use: what a person says yes to.
+
+    A command such as `eval "$SETUP"` is what its variables are. Empty when there is no command.
+
+    Args:
+        config: The composed config, as plain mappings and lists.
+    """
+    found = commands(config)
+    told = {command.place for command in found}
+    return found + tuple(row for row in _variables(config) if found and row.place not in told)
+
+
+def _variables(config: Mapping[str, Any]) -> Iterator[Command]:
+    deployments = _at(config, "auxiliary_deployments")
+    places = [("", config), *_evaluations(config), ("deployment", _at(config, "deployment"))]
+    places += [(f"auxiliary_deployments.{name}", _at(deployments, name)) for name in deployments]
+    for place, section in places:
+        for name, declared in _at(section, "env_vars").items():
+            yield Command(f"{place}.env_vars.{name}".lstrip("."), str(declared), "variable")
+
+
+def _evaluations(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The evaluation and its tasks, with their paths."""
     evaluation = _at(config, "evaluation")
     tasks = evaluation.get("tasks")
     places: list[tuple[str, Mapping[str, Any]]] = [("evaluation", evaluation)]
     for index, task in enumerate(tasks if isinstance(tasks, list) else []):
         if isinstance(task, Mapping):
             places.append((f"evaluation.tasks[{index}]", task))
+    return places
+
+
+def _commands(config: Mapping[str, Any]) -> Iterator[Command]:
+    execution = str(_at(config, "execution").get("type") or "")
+    places = _evaluations(config)
     for place, section in places:
         yield from _of(place, section, _KEYS)
     if execution not in _NO_SERVER_COMMANDS:
@@ -77,6 +108,9 @@ def _commands(config: Mapping[str, Any]) -> Iterator[Command]:
         # In a container these steer the container's programs; here they steer this machine's.
         for place, section in [("", config), *places]:
             yield from _steering(place, _at(section, "env_vars"))
+    raw = {"process": raw_values.of_process, "local": raw_values.of_local}.get(execution)
+    for value in raw(config) if raw else ():
+        yield Command(value.place, value.text, value.becomes)
 
 
 def _at(section: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -93,34 +127,44 @@ def _of(place: str, section: Mapping[str, Any], keys: tuple[str, ...]) -> Iterat
 def _steering(place: str, variables: Mapping[str, Any]) -> Iterator[Command]:
     for name, declared in variables.items():
         if credentials.steers_programs(str(name)):
-            yield Command(f"{place}.env_vars.{name}".lstrip("."), str(declared))
+            yield Command(f"{place}.env_vars.{name}".lstrip("."), str(declared), "variable")
 
 
 def digest(found: tuple[Command, ...]) -> str:
-    """SHA-256 over all texts with their places; empty when there is no command."""
+    """SHA-256 over all texts with their places, in any order; empty when there is no command."""
     if not found:
         return ""
-    rows = [[command.place, command.text] for command in found]
+    rows = sorted([command.place, command.text] for command in found)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def trust_in_this_process(config: Mapping[str, Any], trusted: Trusted) -> None:
+def trust_in_this_process(config: Mapping[str, Any], trusted: Trusted, *, launching: bool = True) -> None:
     """Set NEL's trust variables in this process, which must be the launch's own child, for what a person confirmed.
 
     Args:
         config: The config that NEL composed, as plain mappings and lists.
         trusted: What the person confirmed.
+        launching: Something is started: commands that nobody trusted are refused.
 
     Raises:
         Refused: The commands are not those that were confirmed.
+        BadInput: Nobody confirmed commands, and there are some.
     """
+    found = with_variables(config)
+    places = ", ".join(command.place for command in found)
     if trusted.commands:
-        if digest(commands(config)) != trusted.commands:
+        if digest(found) != trusted.commands:
             raise Refused(
                 "The config's commands are not those that were confirmed",
-                where=", ".join(command.place for command in commands(config)) or "no command is left",
+                where=places or "no command is left",
                 fix="make the same call again: the commands as they are now are shown to the user",
             )
         os.environ[TRUST_COMMANDS] = "1"
+    elif launching and found and os.environ.get(TRUST_COMMANDS) != "1":
+        raise BadInput(
+            "The config runs commands of its own that nobody confirmed",
+            where=places,
+            fix=f"a person reviews them and starts the server with {TRUST_COMMANDS}=1",
+        )
     if trusted.tasks:
         os.environ[TRUST_TASKS] = "1"

@@ -33,6 +33,7 @@ END_SECONDS = 20.0
 """How long a script may take to write the exit record of a task whose containers are gone."""
 MAX_SCRIPT = 8 << 20
 _NAMED = re.compile(r'^\s*(?:CLIENT|SERVER)_CONTAINER_NAME="([^"\n]+)"\s*$', re.MULTILINE)
+_ANY_NAME = re.compile(r"(?:client|server)-[\w.-]+-\d{8}_\d{6}(?:_\d{6})?")
 
 
 def names(task: Path) -> tuple[str, ...]:
@@ -49,8 +50,44 @@ def names(task: Path) -> tuple[str, ...]:
             text = file.read(MAX_SCRIPT).decode("utf-8", "replace")
     except OSError:
         return ()
-    shape = re.compile(rf"(?:client|server)-{re.escape(task.name.rpartition('.')[0])}-\d{{8}}_\d{{6}}(?:_\d{{6}})?")
+    shape = _shape(task.name)
     return tuple(dict.fromkeys(name for name in _NAMED.findall(text) if shape.fullmatch(name)))
+
+
+def recorded_names(task: str, client: str) -> tuple[str, ...]:
+    """The names of the containers of a task whose directory is gone; the server's differs from the client's in its first word.
+
+    Args:
+        task: The name of the task's directory.
+        client: Name of the container of its evaluation, as NEL recorded it; another name than of NEL's own form counts as none.
+    """
+    if not client.startswith("client-") or not _shape(task).fullmatch(client):
+        return ()
+    return (client, client.replace("client", "server", 1))
+
+
+def _shape(task: str) -> re.Pattern[str]:
+    """The names that NEL 0.2.6 gives to the containers of the task with this directory."""
+    return re.compile(rf"(?:client|server)-{re.escape(task.rpartition('.')[0])}-\d{{8}}_\d{{6}}(?:_\d{{6}})?")
+
+
+def without_directory(invocation_id: str, recorded: Sequence[str]) -> list[str]:
+    """Which containers run of an invocation whose directory is gone.
+
+    Args:
+        invocation_id: Its id; a container of NEL's form that has its directory mounted counts, where the engine tells that.
+        recorded: Names of its containers by NEL's record.
+
+    Raises:
+        LauncherError: The engine does not answer.
+    """
+    mounted = re.compile(rf"-{re.escape(invocation_id)}(?:[/,]|$)")
+    found = []
+    for line in _engine("ps", "--no-trunc", "--format", "{{.Names}}\t{{.Mounts}}").splitlines():
+        name, _, mounts = line.strip().partition("\t")
+        if name in recorded or (_ANY_NAME.fullmatch(name) and mounted.search(mounts)):
+            found.append(name)
+    return found
 
 
 def running(wanted: Sequence[str]) -> list[str]:
@@ -80,6 +117,15 @@ def remove(wanted: Sequence[str]) -> None:
             where="the container engine",
             fix=f"`docker rm -f {left[0]}`, then try again",
         )
+
+
+def end(wanted: Sequence[str]) -> None:
+    """Stop these containers, at first politely, and remove them.
+
+    Raises:
+        LauncherError: The engine does not answer, or one of them stays.
+    """
+    _end_containers(wanted)
 
 
 def living(invocation: Path, tasks: Sequence[str] = ()) -> list[psutil.Process]:
@@ -152,7 +198,8 @@ def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[str]:
     every = [name for task in tasks for name in wanted[task]]
     deadline = time.monotonic() + END_SECONDS
     began = [task for task in tasks if _begun(invocation / task / "logs")]
-    while (began or running(every)) and time.monotonic() < deadline:
+    # Without a script no exit record comes.
+    while ((began and living(invocation)) or running(every)) and time.monotonic() < deadline:
         ending = [name for task in began for name in wanted[task]] or every
         # While an image is still being fetched there is no container, only the client that waits for it.
         for client in _clients(living(invocation), ending):

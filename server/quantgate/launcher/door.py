@@ -64,7 +64,7 @@ class Request:
         limit: Samples per task; 0 for all.
         tasks: Tasks to keep; empty for all.
         invocation_id: Chosen by us; the caller has already written it down.
-        digest: SHA-256 that the config's file must have; empty for any.
+        digest: `composition.digest` that the composed config must have; empty for any.
         trusted: What a person allowed the child to do.
         stamp: Laid into the run's directory before anything starts; None for a dry run.
         lock: Descriptor of the launch lock (`launch_lock.taken`), which the child inherits; -1 for none.
@@ -95,7 +95,7 @@ def dry_run(config: Path, env: Mapping[str, str], digest: str = "") -> Answer:
     Args:
         config: The launcher config.
         env: The child's environment.
-        digest: SHA-256 that the config's file must have; empty for any.
+        digest: `composition.digest` that the composed config must have; empty for any.
 
     Raises:
         LauncherError: NEL refused the config, or did not answer in time.

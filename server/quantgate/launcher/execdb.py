@@ -30,6 +30,7 @@ _PLACES = {
     "username": "username",
     "remote_dir": "remote_rundir_path",
     "slurm_job_id": "slurm_job_id",
+    "container": "container",
 }
 _BEGIN = b'{"invocation_id"'
 """How NEL 0.2.6 begins a record. In a text inside a record the quotes would be escaped."""
@@ -47,6 +48,7 @@ class Job:
         remote_dir: Its task directory there.
         slurm_job_id: Of the first job that was submitted for it, as NEL assigned it: NEL 0.2.6 pairs ids and tasks by their
             order alone, so when one of several submissions is refused they shift.
+        container: Name of the container of its evaluation; empty but for NEL's local executor.
     """
 
     job_id: str
@@ -58,6 +60,7 @@ class Job:
     username: str = ""
     remote_dir: str = ""
     slurm_job_id: str = ""
+    container: str = ""
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,16 @@ def living(invocation: Path) -> list[psutil.Process]:
 def strays(invocation_id: str) -> list[psutil.Process]:
     """The processes of an invocation whose directory, and the record in it, was deleted.
 
-    They are known by a command that only a runner of ours has, with this invocation's directory in it, and by being in its session.
+    They are known by a command that only a runner of ours has, with this invocation's directory in it, and by being in its session;
+    NEL's scripts for containers by the directory that they were started in, which the kernel still names.
     """
     sessions = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.uids().real == os.getuid() and _is_ours(process.cmdline(), invocation_id):
+            if process.uids().real != os.getuid():
+                continue
+            command = process.cmdline()
+            if _is_ours(command, invocation_id) or _is_script(process, command, invocation_id):
                 sessions.add(os.getsid(process.pid))
     found = []
     for process in psutil.process_iter() if sessions else ():
@@ -75,6 +79,19 @@ def _is_ours(command: Sequence[str], invocation_id: str) -> bool:
         and Path(command[-1]).name == "command.sh"
         and Path(command[-1]).parents[1].name.endswith(f"-{invocation_id}")
     )
+
+
+def _is_script(process: psutil.Process, command: Sequence[str], invocation_id: str) -> bool:
+    again = "quantgate.launcher.script_runner"
+    if again in command[:-2] and command[command.index(again) + 1] == "again":
+        return Path(command[command.index(again) + 2]).name.endswith(f"-{invocation_id}")
+    if Path(command[0] if command else "").name != "bash" or list(command[1:]) not in (
+        ["run_all.sequential.sh"],
+        ["run.sh"],
+    ):
+        return False
+    there = Path(process.cwd().removesuffix(" (deleted)"))
+    return any(folder.name.endswith(f"-{invocation_id}") for folder in (there, there.parent))
 
 
 def end(processes: Sequence[psutil.Process]) -> list[psutil.Process]:

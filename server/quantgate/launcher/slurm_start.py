@@ -20,9 +20,11 @@ from . import launch_lock, remote_shell, stamp
 
 LINK_BROKE = 255
 """ssh's exit status when the link, and not the remote command, failed."""
+SIGNALLED = 128
+"""From this exit status on, a shell tells that a signal ended the command."""
 MAX_TOLD = 600
-_LATE = "timed out"
-"""What sbatch says when the scheduler did not answer in time: it may have taken the job all the same."""
+_LOST = ("timed out", "zero bytes were transmitted", "receive failure")
+"""What sbatch says when the scheduler's answer did not come: it may have taken the job all the same."""
 _ID = re.compile(r"^Submitted batch job (\d+)", re.MULTILINE)
 
 
@@ -79,7 +81,8 @@ def submit(remote_runsub_paths: Sequence[Path], username: str, hostname: str, so
     Raises:
         ClusterError: The first script was refused: nothing was submitted.
         LauncherError: A later one was: those before it are submitted.
-        Unreachable: The link broke, or the scheduler did not answer in time; what was submitted is not known.
+        Unreachable: The link broke, the scheduler did not answer in time, or sbatch was ended or named no jobs; what was submitted
+            is not known.
     """
     commands = [shlex.join(["sbatch", str(PurePosixPath(path))]) for path in remote_runsub_paths]
     argv = ["ssh", *(["-S", socket] if socket else []), f"{username}@{hostname}", " && ".join(commands)]
@@ -90,9 +93,12 @@ def submit(remote_runsub_paths: Sequence[Path], username: str, hostname: str, so
     ids: list[str] = _ID.findall(done.stdout.decode("utf-8", "replace"))
     if len(ids) == len(commands) and done.returncode == 0:
         return ids
-    if done.returncode == LINK_BROKE or _LATE in told.lower():
+    # Ended by a signal here or there (255: the link broke), or with success but no words of it: sbatch may have submitted.
+    if done.returncode <= 0 or done.returncode >= SIGNALLED or any(words in told.lower() for words in _LOST):
+        ended = f"it ended with {done.returncode} and named {len(ids)} of {len(commands)} jobs"
+        why = "the link broke" if done.returncode == LINK_BROKE else ended
         raise Unreachable(
-            f"The submission got no answer: {told[-MAX_TOLD:] or 'the link broke'}",
+            f"The submission got no answer: {told[-MAX_TOLD:] or why}",
             where=f"{username}@{hostname}",
             fix="what was submitted is looked up on the cluster, and not submitted again",
         )

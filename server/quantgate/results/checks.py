@@ -234,16 +234,24 @@ def limit_as_declared(config: RunConfig | None, problem: str, expectation: Expec
 
 
 def log_scan(report: ScanReport) -> Check:
-    """The logs show nothing that breaks a run."""
+    """The logs show nothing that breaks a run; where none of a launched task could be read, that is not known."""
     listed = ", ".join(f"{c.name} × {c.count} ({c.severity})" for c in report.classes[:8])
     fatal = next((c for c in report.classes if c.severity == "fatal"), None)
     detail = f"{report.verdict}: {listed}" if listed else f"{report.verdict}, {report.files} logs"
+    if not report.files:
+        detail = f"{report.verdict}: no log could be read" if report.expected else "no logs here"
     if fatal is not None and fatal.samples:
         first = fatal.samples[0]
         detail += f"; {first.file}:{first.line}: {first.text}"
     unread = (*report.unread, *report.unreadable)
+    if report.outside:
+        detail += f"; leads out of the run: {', '.join(report.outside[:3])}"
+    if report.absent and report.expected:
+        detail += f"; without logs: {', '.join(report.absent[:3])}"
     if unread:
         detail += f"; not read: {', '.join(unread[:3])}"
+    if report.expected and not report.files:
+        return Check("log_scan", False, one_line(detail, 400), "incomplete")
     return Check("log_scan", report.verdict != "failed", one_line(detail, 400), "invalid")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..cluster import connection, scheduler
 from ..cluster.scheduler import Snapshot
-from ..errors import ClusterError, QuantgateError
+from ..errors import ClusterError, QuantgateError, Unreachable
 from .remote import RemoteRun
 
 FRESH_SECONDS = 2.0
@@ -21,6 +21,8 @@ MOST_CHARACTERS = 60_000
 """Of the places in one command line; a shell takes 128 KB. More are asked for in turn."""
 MOST_HOSTS = 8
 """Asked at once."""
+WAIT_SECONDS = 180.0
+"""How long a caller waits while somebody else looks."""
 
 
 @dataclass
@@ -54,8 +56,11 @@ class _Desk:
             mine = self._next
             mine.places.update(dict.fromkeys(places))
             mine.job_ids.update(dict.fromkeys(job_ids))
-            while mine.answer is None and self._busy:
-                self._turn.wait()
+            if not self._turn.wait_for(lambda: mine.answer is not None or not self._busy, WAIT_SECONDS):
+                raise Unreachable(
+                    f"A look at {self._host} that began earlier has not ended within {WAIT_SECONDS:.0f} s",
+                    fix="its file system or its scheduler may hang; call this again later",
+                )
             if mine.answer is not None:
                 return _unwrapped(mine)
             self._busy, self._next = True, _Batch()

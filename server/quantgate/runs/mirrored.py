@@ -72,18 +72,19 @@ class _Wanted:
     most: int
 
 
-def mirrored(host: str, path: str) -> RunDir:
+def mirrored(host: str, path: str, wait: float = WAIT_SECONDS) -> RunDir:
     """The run at `host:path`, from copies that are current; raises as `mirror_of` does."""
-    return mirror_of(host, path).run
+    return mirror_of(host, path, wait).run
 
 
-def mirror_of(host: str, path: str) -> Mirror:
+def mirror_of(host: str, path: str, wait: float = WAIT_SECONDS) -> Mirror:
     """The run at `host:path`, and what of it could not be copied.
 
     Args:
         host: As ssh takes it; the caller has made sure that it may be contacted (`cluster.hosts`).
         path: An absolute path there: an invocation's directory, one of its tasks, a task's artifacts, or an output directory of
             nemo-evaluator.
+        wait: Seconds to wait for another call that copies the same run.
 
     Raises:
         BadInput: The path is not absolute, nothing is there, or it is no run.
@@ -100,7 +101,7 @@ def mirror_of(host: str, path: str) -> Mirror:
     root, start = _invocation(asked)
     place = _place(host, root)
     link = connection(host)
-    with _locked(place):
+    with _locked(place, wait):
         return _made(link, root, start, place, asked)
 
 
@@ -193,9 +194,9 @@ def _place(host: str, root: PurePosixPath) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
+def _locked(place: Path, wait: float) -> Iterator[None]:
     """One copier of a run at a time, over all servers of this user; the lock's time says when the copy was last used."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + wait
     try:
         place.mkdir(mode=0o700, exist_ok=True)
         lock = place.with_suffix(".lock").open("ab")
@@ -213,7 +214,9 @@ def _locked(place: Path) -> Iterator[None]:
             except OSError:
                 if time.monotonic() > deadline:
                     raise StorageError(
-                        "Another call has been copying this run for two minutes", fix="call this again"
+                        f"Another call has been copying this run for {wait:.0f} seconds",
+                        where=str(place),
+                        fix="call this again",
                     ) from None
                 time.sleep(0.05)
         os.utime(lock.fileno())

@@ -108,7 +108,8 @@ def recorded(jobs: Iterable[execdb.Job]) -> RemoteRun | None:
         return None
     first = rows[0]
     path = str(PurePosixPath(first.remote_dir).parent)
-    tasks = [RemoteTask(job.remote_dir, job.slurm_job_id) for job in rows]
+    own = [job for job in rows if str(PurePosixPath(job.remote_dir).parent) == path]
+    tasks = [RemoteTask(job.remote_dir, job.slurm_job_id) for job in own]
     host = host_of(first.hostname, first.username).address
     return RemoteRun(host, path, tuple(sorted(tasks, key=lambda task: _index(task.directory))))
 

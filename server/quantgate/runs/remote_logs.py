@@ -119,14 +119,17 @@ def _through_sftp(link: Connection, request: Mapping[str, Any]) -> dict[str, Any
     chosen: list[tuple[str, Found]] = []
     with link.sftp() as transfer:
         try:
-            names = sorted(transfer.listdir(request["run"]))
+            kinds = {row.filename: row.st_mode or 0 for row in transfer.listdir_attr(request["run"])}
         except FileNotFoundError as error:
             return answer | {"gone": error.strerror or "No such directory", "count": 0}
         except OSError as error:
             raise ClusterError(f"{link.host}:{request['run']} cannot be listed: {error.strerror or error}") from None
-        for name in names:
+        for name, mode in sorted(kinds.items()):
             if name.rpartition(".")[2].isdecimal() and request["task"] in ("", name, name.rpartition(".")[0]):
                 answer["tasks"].append(name)
+                if stat.S_ISLNK(mode):
+                    answer["outside"].append(name)
+                    continue
                 ordered = _listed(transfer, f"{request['run']}/{name}", answer)
                 chosen += [
                     (name, f) for f in ordered if request["role"] in ("", f.role) and request["file"] in ("", f.name)

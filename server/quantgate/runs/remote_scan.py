@@ -63,10 +63,12 @@ def _without_python(link: Connection, asked: Mapping[str, Any]) -> dict[str, Any
     classes = "\n".join(f"{s.name}\t{widened(s.pattern.pattern, edges=True).lower()}" for s in table.signatures)
     prefilter = "|".join(widened(s.pattern.pattern) for s in table.signatures)
     roles = f",{','.join(asked['roles'])}," if asked["roles"] else "-"
-    argv = ["sh", "-s", "--", prefilter, classes, roles, asked["file"] or "-", str(int(scan.SECONDS))]
-    argv.append(asked["pattern"] or "-")
-    argv += [asked["run"], asked["task"] or "-"]
-    done = link.run(argv, stdin=_FALLBACK.read_bytes(), seconds=scan.SECONDS + _MARGIN_SECONDS)
+    argv = ["sh", "-s", "--", roles, str(int(scan.SECONDS)), asked["run"]]
+    # Not arguments: a login shell such as tcsh takes no line break between quotes.
+    given = {"PREFILTER": prefilter, "CLASSES": classes}
+    given |= {"OWN": asked["pattern"] or "-", "FILE": asked["file"] or "-", "TASK": asked["task"] or "-"}
+    settings = "".join(f"{name}={words.line([value])}\n" for name, value in given.items()).encode()
+    done = link.run(argv, stdin=settings + _FALLBACK.read_bytes(), seconds=scan.SECONDS + _MARGIN_SECONDS)
     if not done.out.rstrip().endswith("@end"):
         raise Unreachable(f"{link.host} broke off in the middle of its answer", fix="call this again")
     return _told(done.out)
@@ -98,7 +100,9 @@ def _told(text: str) -> dict[str, Any]:
         elif kind == "@task":
             answer["tasks"].append(rest)
         elif kind == "@cut":
-            answer["cut"].append(file)
+            answer["cut"] += {rest or file}.difference(answer["cut"])
+        elif kind == "@left_out":
+            answer["left_out"] += int(rest) if rest.strip().isdigit() else 0
         elif kind in {"@absent", "@outside"}:
             answer[kind[1:]].append(rest)
         elif kind in {"@sample", "@count"}:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..cluster.look_directories import Directory
 from ..cluster.scheduler import Snapshot
 from ..errors import BadInput, ClusterError
-from . import looking, slurm_state
+from . import looking, slurm_chain, slurm_state, slurm_words
 from .reason import REASON_CHARACTERS
 from .remote import RemoteRun
 from .sanitise import one_line
@@ -26,11 +26,13 @@ class Seen:
         tasks: Its tasks, in the order of their index.
         state: Where there is no task that tells: "unreachable" or "unknown"; empty otherwise.
         reason: Why, in that case.
+        gone: Its directories are gone, and neither the queue nor the accounting knows a job of it that waits or runs.
     """
 
     tasks: tuple[TaskStatus, ...] = ()
     state: State | None = None
     reason: str = ""
+    gone: bool = False
 
 
 def see(run: RemoteRun, expected: Mapping[str, int] | None = None) -> Seen:
@@ -48,14 +50,32 @@ def see(run: RemoteRun, expected: Mapping[str, int] | None = None) -> Seen:
         return not_seen(run, "unknown", str(error))
     found = _directories(run, seen)
     if not found:
-        return Seen(state="unknown", reason=one_line(_why_empty(run, seen), REASON_CHARACTERS))
+        why = one_line(_why_empty(run, seen), REASON_CHARACTERS)
+        return Seen(state="unknown", reason=why, gone=_gone(run, seen, ()))
     recorded = {task.directory: task.job_id for task in run.tasks}
     rows = []
     for directory in found:
         name = PurePosixPath(directory.path).name
         told = slurm_state.judge(directory, seen, [i for i in (recorded.get(name, ""),) if i])
         rows.append(_row(name, told, directory, (expected or {}).get(name), seen.clock))
-    return Seen(tuple(rows))
+    return Seen(tuple(rows), gone=_gone(run, seen, found))
+
+
+def _gone(run: RemoteRun, seen: Snapshot, found: Sequence[Directory]) -> bool:
+    """Whether nothing is left of a run: an answer that is missing proves nothing."""
+    root = seen.directories.get(run.path)
+    places = [*found, *([root] if root else [])]
+    if seen.queue is None or not places or any(place.exists is not False for place in places):
+        return False
+    inside, ids = f"{run.path}/", {task.job_id for task in run.tasks if task.job_id}
+    for job in seen.queue.values():
+        stamped = bool(run.invocation_id) and run.invocation_id in job.comment
+        if stamped or job.output.startswith(inside) or job.command.startswith(inside):
+            return False
+    jobs = [seen.queue.get(i) or slurm_chain.job_of(i, seen) for i in ids]
+    if any(job is not None and slurm_words.meaning(job.state).phase != "ended" for job in jobs):
+        return False
+    return not any(slurm_chain.chain(place, seen, sorted(ids)).queued for place in places)
 
 
 def not_seen(run: RemoteRun, state: State, reason: str) -> Seen:

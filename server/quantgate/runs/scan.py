@@ -73,8 +73,7 @@ class ScanReport:
     """What a scan found.
 
     Attributes:
-        verdict: "failed" with a fatal class, "suspicious" with another or where not all was read, else "clean"; also when
-            there was no log.
+        verdict: "failed" with a fatal class; "suspicious" with another, where not all was read, or nothing; else "clean".
         classes: Fatal ones first, then by count; what only earlier jobs show stands last.
         benign: What was seen and left out of account.
         files: Logs that were read.
@@ -85,6 +84,7 @@ class ScanReport:
         outside: Names that lead out of the run's directory; never read.
         absent: Tasks without a directory of logs, with the reason.
         note: How the scan differs from what it should be; empty when it does not.
+        expected: Whether there should be logs: a launcher keeps them, nemo-evaluator by itself does not.
     """
 
     verdict: ScanVerdict
@@ -98,6 +98,7 @@ class ScanReport:
     outside: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     note: str = ""
+    expected: bool = True
 
 
 def scan(tasks: Iterable[TaskDir], pattern: str = "", roles: Iterable[str] = (), file: str = "") -> ScanReport:
@@ -113,9 +114,9 @@ def scan(tasks: Iterable[TaskDir], pattern: str = "", roles: Iterable[str] = (),
     Raises:
         BadInput: `pattern` is too long or not a regular expression.
     """
-    described = [described_task(t) for t in tasks]
-    asked = request(described, checked(pattern), roles, file)
-    return report(program.scan(asked))
+    tasks = tuple(tasks)
+    asked = request([described_task(t) for t in tasks], checked(pattern), roles, file)
+    return report(program.scan(asked), expected=any(t.index is not None for t in tasks))
 
 
 def described_task(task: TaskDir) -> dict[str, str]:
@@ -161,8 +162,12 @@ def _table() -> dict[str, Any]:
     }
 
 
-def report(answer: Mapping[str, Any]) -> ScanReport:
+def report(answer: Mapping[str, Any], expected: bool = True) -> ScanReport:
     """The answer of `scanner.program.scan`, which may come from a cluster and is not trusted, fit to be shown.
+
+    Args:
+        answer: Of one scan.
+        expected: Whether there should be logs.
 
     Raises:
         BadInput: grep did not take the caller's pattern.
@@ -175,7 +180,7 @@ def report(answer: Mapping[str, Any]) -> ScanReport:
         (c for c in (_class(row, table) for row in answer["classes"]) if c is not None),
         key=lambda c: (c.severity != "note", c.earlier_job, c.severity != "fatal", -c.count, c.name),
     )
-    partly = bool(answer["cut"] or answer["left_out"] or answer["unreadable"])
+    partly = not answer["files"] or any(answer[k] for k in ("cut", "left_out", "unreadable", "outside", "absent"))
     verdict: ScanVerdict = "clean"
     if any(c.severity == "fatal" for c in classes):
         verdict = "failed"
@@ -194,6 +199,7 @@ def report(answer: Mapping[str, Any]) -> ScanReport:
         outside=_names(answer["outside"]),
         absent=_names(answer["absent"]),
         note=str(answer.get("note", "")),
+        expected=expected,
     )
 
 

@@ -9,6 +9,8 @@ from ..cluster.scheduler import Job, Snapshot
 from . import slurm_words
 from .status import State
 
+VISIBLE_SECONDS = 120
+"""How long after a job's end its last files may not be visible yet on another node: file systems on a network remember absences."""
 _FULL_MEMORY = ("oom_kill", "oom-kill", "memory limit")
 
 
@@ -40,7 +42,7 @@ def ending(job: Job, directory: Directory, seen: Snapshot, *, exhausted: bool = 
     if meaning.phase != "ended":
         return _by_artifacts(job, directory, seen)
     if job.state == "COMPLETED":
-        return _completed(job, directory)
+        return _completed(job, directory, seen)
     if job.state == "CANCELLED":
         return _cancelled(job, directory, seen)
     if meaning.resumes or meaning.state == "interrupted":
@@ -59,14 +61,17 @@ def state_with_reason(job: Job) -> str:
     return f"{job.state} (exit code {job.exit_code})" if job.exit_code else job.state
 
 
-def _completed(job: Job, directory: Directory) -> End:
+def _completed(job: Job, directory: Directory, seen: Snapshot) -> End:
     if directory.interrupted:
         return End("interrupted", "nemo-evaluator was told to stop before it had finished")
     if directory.results:
         return End("succeeded")
     if directory.exists:
+        last = job.ended if job.ended is not None else directory.changed
+        if last is not None and seen.clock - last < VISIBLE_SECONDS:
+            return End("unknown", f"job {job.job_id} ended with exit code 0; its results are not visible yet")
         return End("failed", f"job {job.job_id} ended with exit code 0 and left no results.yml")
-    gone = "is gone" if directory.exists is False else "cannot be seen"
+    gone = "is gone" if directory.exists is False else "or its artifacts cannot be seen"
     return End("unknown", f"job {job.job_id} ended with exit code 0; its run directory {directory.path} {gone}")
 
 
@@ -123,6 +128,8 @@ def _cancelled(job: Job, directory: Directory, seen: Snapshot) -> End:
 def _by_artifacts(job: Job, directory: Directory, seen: Snapshot) -> End:
     """Nothing says how the job ended: only what nemo-evaluator leaves can prove an end."""
     why = _no_word(job, seen)
+    if _may_be_of_before(job, directory, seen):
+        return End("unknown", why)
     if directory.interrupted:
         return End("interrupted", f"nemo-evaluator was told to stop before it had finished; {why}")
     if directory.results:
@@ -130,6 +137,14 @@ def _by_artifacts(job: Job, directory: Directory, seen: Snapshot) -> End:
     if directory.cancelled:
         return End("cancelled", f"cancelled through quantgate; {why}")
     return End("unknown", why)
+
+
+def _may_be_of_before(job: Job, directory: Directory, seen: Snapshot) -> bool:
+    """Whether the accounting has the job as one that waits or runs, and the markers may be those of a job before it."""
+    if slurm_words.meaning(job.state).phase not in ("waiting", "active"):
+        return False
+    proven = directory.results and not directory.interrupted
+    return seen.queue is None or (len(directory.chain) > 1 and not proven)
 
 
 def _no_word(job: Job, seen: Snapshot) -> str:

@@ -137,7 +137,7 @@ def _without_queue(directory: Directory, seen: Snapshot, chain: Chain) -> _Told:
     last = chain.ended
     if last is not None:
         end = ending(last, directory, seen)
-        if end.state != "unknown" and not end.resumes and not _accounting_is_behind(last, chain):
+        if end.state != "unknown" and not end.resumes and not _may_go_on(last, end, chain):
             return _Told(end.state, end.reason, last)
         words = state_with_reason(last)
         said = (
@@ -151,8 +151,10 @@ def _without_queue(directory: Directory, seen: Snapshot, chain: Chain) -> _Told:
     return _Told("unknown", problem, None)
 
 
-def _accounting_is_behind(last: Job, chain: Chain) -> bool:
-    return bool(chain.ids) and last.job_id != chain.ids[-1] and last.state != "COMPLETED"
+def _may_go_on(last: Job, end: End, chain: Chain) -> bool:
+    """Whether a newer job is known, and may do more than see that nothing is left to do."""
+    newer = bool(chain.ids) and last.job_id != chain.ids[-1]
+    return newer and not (last.state == "COMPLETED" and end.state == "succeeded")
 
 
 def _without_jobs(directory: Directory, seen: Snapshot) -> _Told:

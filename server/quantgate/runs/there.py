@@ -16,17 +16,17 @@ from .sanitise import one_line
 MODULES = ("lines", "tracebacks", "files", "stream", "search", "program", "pages")
 """Of `scanner`, in the order of their imports."""
 _NO_PYTHON = frozenset({97, 126, 127})
-_BEGIN = """import sys
-if sys.version_info < (3, 6): sys.exit(97)
-import json, types
+_FIRST = "import sys; sys.version_info < (3, 6) and sys.exit(97); exec(sys.stdin.buffer.read(int(sys.argv[1])).decode('utf-8'))"
+"""One line: a login shell such as tcsh takes no line break between quotes."""
+_BEGIN = """import json, types
 def module(name):
     made = sys.modules[name] = types.ModuleType(name)
     made.__package__, made.__path__ = "scanner", []
     return made
 module("scanner")
-for name, text in json.loads(sys.stdin.buffer.read(int(sys.argv[1])).decode("utf-8")):
+for name, text in json.loads(sys.stdin.buffer.read(int(sys.argv[2])).decode("utf-8")):
     exec(compile(text, name + ".py", "exec"), module("scanner." + name).__dict__)
-sys.modules["scanner." + sys.argv[2]].main()
+sys.modules["scanner." + sys.argv[3]].main()
 """
 
 
@@ -43,10 +43,10 @@ def ask(link: Connection, module: str, request: Mapping[str, Any], seconds: floa
         Unreachable: The host does not answer, or the link broke in the middle.
         ClusterError: It does not let us in, or its python3 cannot run it.
     """
-    code = _code()
+    begin, code = _BEGIN.encode("ascii"), _code()
     done = link.run(
-        ["python3", "-I", "-S", "-c", _BEGIN, str(len(code)), module],
-        stdin=code + json.dumps(request).encode("ascii"),
+        ["python3", "-I", "-S", "-c", _FIRST, str(len(begin)), str(len(code)), module],
+        stdin=begin + code + json.dumps(request).encode("ascii"),
         seconds=seconds,
     )
     if done.code in _NO_PYTHON:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..evalconfig import lint
+from ..evalconfig.document import located
 from ..evalconfig.images import images
 from ..redact import redact
 from .findings import FindingRow, finding_row
@@ -52,7 +53,7 @@ def check_config(
     and the fix; `quantgate: silence: [ID]` in the config silences a rule.
     Example: check_config(config="eval.yaml")
     """
-    path = Path(config).expanduser()
+    path = located(config)
     report = lint.check(path)
     seen: dict[str, str] = {}
     warnings: list[str] = []

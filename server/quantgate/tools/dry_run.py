@@ -134,6 +134,11 @@ def _passed_warnings(outcome: launching.DryRun) -> list[str]:
     warnings = []
     if outcome.kept.problem:
         warnings.append(f"The generated scripts were not kept: {outcome.kept.problem}")
+    if outcome.plan.unseen_checkpoint:
+        warnings.append(
+            f"The checkpoint on the cluster ({outcome.plan.unseen_checkpoint[:200]}) is not part of the fingerprint: no gate "
+            "notices when its files change. Call dry_run and canary(…, again=true) after such a change."
+        )
     if outcome.plan.composed.executor == "local" and not (engine := containers.look()).usable:
         warnings.append(f"execution.type local needs a container engine, and none is usable here: {engine.reason}")
     return warnings

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..errors import Refused, UnknownName
+from ..errors import UnknownName
 from ..gates import lookup, remote_views
 from ..runs.remote_scan import scan_remote
 from ..runs.rundir import RunDir, TaskDir
@@ -67,8 +67,7 @@ def grep_slurm_logs(
     roles = [] if source == ALL else [source]
     run = lookup.find(invocation_id)
     if run.remote is not None:
-        if why := remote_views.forbidden(run):
-            raise Refused(f"The logs on {run.remote.host} were not read: {why}")
+        remote_views.require(run)
         report = scan_remote(run.remote, pattern, task, roles)
     elif run.directory is not None:
         report = scan(_tasks(run.directory, task), pattern, roles)
@@ -114,7 +113,7 @@ def _result(report: ScanReport, invocation_id: str) -> GrepSlurmLogsResult:
 def _warnings(report: ScanReport) -> list[str]:
     warnings = [report.note] if report.note else []
     if not report.files:
-        warnings.append("No log was there to be read: `clean` says nothing.")
+        warnings.append("No log could be read: this says nothing." if report.expected else "There are no logs here.")
     if report.unread:
         warnings.append(f"Time was up before these were read to their end: {_listed(report.unread)}.")
     if report.left_out:
@@ -145,6 +144,8 @@ def _next_step(report: ScanReport, invocation_id: str) -> str:
         )
         return f"{fatal.name}: {fatal.fix.rstrip('.')}; {read} shows what is around it."
     if report.verdict == "suspicious":
+        if not report.files:
+            return f"Nothing is known from logs: status(invocation_ids=['{invocation_id}']) says how it stands."
         return (
             f"Nothing here breaks a run by itself: status(invocation_ids=['{invocation_id}']) says how it stands; when it has "
             f"ended, verify_run(run='{invocation_id}') says whether samples were lost."

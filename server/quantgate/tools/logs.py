@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..errors import BadInput, Refused, UnknownName
+from ..errors import BadInput, UnknownName
 from ..gates import judging, lookup, remote_views
 from ..runs.invocation import LIVE
 from ..runs.logs import MAX_LINES, LogEntry, foreign_links, read_tail
@@ -92,8 +92,7 @@ def _remote(
     run: lookup.Run, there: RemoteRun, named: str, task: str, source: str, file: str, lines: int, before: int
 ) -> LogsResult:
     """The same for a run on a cluster, whose logs stay there."""
-    if why := remote_views.forbidden(run):
-        raise Refused(f"The logs on {there.host} were not read: {why}")
+    remote_views.require(run)
     found = read_pages(there, task=task, source=source, file=file, lines=lines, before=before, most=MAX_FILES)
     view = judging.view(run)
     first_look = not before and not file and source == ALL

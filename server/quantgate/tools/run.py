@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..errors import QuantgateError
 from ..gates import judging, launching, spending
 from .spec import ToolResult, ToolSpec
 
@@ -39,8 +40,14 @@ def run(
     is missing. Returns an invocation id at once; watch it with status. Example: run(config="eval.yaml")."""
     launch = launching.run(config, tasks=tasks, max_samples=max_samples, skip_gates_reason=skip_gates_reason)
     attempt = launch.attempt
-    spends = spending.spending(launch.plan, tasks, max_samples)
+    # The run is started: whatever cannot be told of it now, its invocation id must be.
+    spends = spending.after_launch(launch.plan, tasks, max_samples)
     warnings = list(spends.notes)
+    try:
+        state = judging.look(attempt).state
+    except QuantgateError as error:
+        state = "unknown"
+        warnings.append(f"The run was launched, but cannot be looked at now: {error}")
     if launch.found:
         warnings.append("This very run is already going on; nothing was started.")
     warnings.extend(launch.warnings)
@@ -54,7 +61,7 @@ def run(
         warnings=warnings,
         invocation_id=attempt.invocation_id,
         fingerprint=launch.plan.fingerprint,
-        state=judging.look(attempt).state,
+        state=state,
         kind=attempt.kind,
         planned_requests=spends.requests,
         judge_requests=spends.judge_requests,

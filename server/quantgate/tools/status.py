@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..errors import BadInput
-from ..gates import judging, overview, waiting
+from ..gates import judging, overview, remote_views, waiting
 from ..runs.invocation import LIVE
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .spec import ToolResult, ToolSpec
@@ -66,6 +66,7 @@ def status(
     if invocation_ids:
         asked = overview.named(invocation_ids)
         warnings += asked.problems
+        remote_views.require_one(asked.runs)
         views = waiting.until_change(asked.names[:MOST], wait_seconds, asked.runs[:MOST])
         omitted = max(0, len(asked.names) - MOST)
     else:

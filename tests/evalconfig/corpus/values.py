@@ -119,6 +119,10 @@ def _breaking_out() -> Iterator[Case]:
     yield Case("P07", "image", put(SLURM, "deployment.image", "vllm/vllm-openai:v0.11.0\ntouch /tmp/x"))
     yield Case("P07", "name", put(SLURM, "deployment.served_model_name", "m\nrm -rf /"))
     yield Case("P07", "substitution", put(SLURM, "deployment.image", "vllm/vllm-openai:$(id)"))
+    for mark in (";", "&", "|", ">"):
+        yield Case(
+            "P07", f"options{mark}", put(DOCKER, "execution.extra_docker_args", f"--gpus all {mark} touch /tmp/x")
+        )
     yield Case("P07", "container", put(DOCKER, "evaluation.tasks[0].container", "x/y:1\n echo"))
     yield Case("P07", "arguments", put(RAY, "deployment.extra_args", "--max-num-seqs 64\ntouch /tmp/x"))
     yield Case("P18", "account", put(SLURM, "execution.account", "team\ntouch /tmp/x"))

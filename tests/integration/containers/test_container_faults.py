@@ -95,18 +95,24 @@ def test_cancel_ends_both_containers_and_the_script(
     assert row["state"] == "cancelled", row
 
 
-def test_a_run_whose_script_is_killed_is_interrupted_and_resume_takes_it_up(
+def test_a_run_whose_script_is_killed_is_running_while_its_container_is_and_is_taken_up_once_that_is_ended(
     container_server: Any, endpoint_config: Path, engine: Any
 ) -> None:
     server = container_server(DUMMY_API_KEY=KEY)
     run = _started(server, endpoint_config, FEW)
     script = _script(run)
-    for process in [script, *script.children(recursive=True)]:
+    family = [script, *script.children(recursive=True)]
+    for process in family:
         process.kill()
+    psutil.wait_procs(family, timeout=10)
     (row,) = server.call("status", invocation_ids=[run["invocation_id"]])["runs"]
-    assert row["state"] == "interrupted", row
     # The container goes on by itself: the engine's, not the script's, child.
     assert len(engine.running()) == 1
+    assert row["state"] == "running", row
+    assert "no exit record will come" in row["tasks"][0]["reason"]
+    assert server.call("resume", invocation_id=run["invocation_id"])["resumed"] == []
+    assert server.call("cancel", invocation_id=run["invocation_id"])["still_running"] == []
+    assert engine.present() == []
     resumed = server.call("resume", invocation_id=run["invocation_id"])
     assert resumed["refused"] == []
     run = ended(server, run["invocation_id"], seconds=300)

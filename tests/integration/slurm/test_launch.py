@@ -263,15 +263,21 @@ def _start_controller(cluster: Cluster) -> None:
     until(lambda: "idle" in cluster.run("sinfo", "-h", "-o", "%T").output, "slurmctld did not come back")
 
 
-def test_a_scheduler_that_is_away_took_no_job_and_the_next_launch_is_made(reached: Cluster, held: Path) -> None:
+def test_a_refusal_is_believed_when_the_scheduler_is_back_and_the_next_launch_is_made(
+    reached: Cluster, held: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reached.kill("slurmctld", signal.SIGTERM)
+    told = r"may still be under way: Slurm took 0 of 1 jobs: .*Unable to contact slurm controller"
     try:
-        with pytest.raises(ClusterError, match=r"Slurm took 0 of 1 jobs: .*Unable to contact slurm controller"):
+        with pytest.raises(LauncherError, match=told):
             _canary(held)
     finally:
         _start_controller(reached)
     (attempt,) = ledger.attempts()
-    assert attempt.outcome == "failed"
+    assert attempt.outcome == "launching"
+    monkeypatch.setattr(remote_launches, "IN_FLIGHT_SECONDS", -1)
+    remote_launches._open.clear()
+    assert reconcile.settle(attempt).outcome == "failed"
     launch = _canary(held)
     assert [j[1] for j in _queue(reached)] == [f"quantgate:{launch.attempt.invocation_id}"]
 

@@ -105,6 +105,15 @@ class TestPages:
         (run.path / TASK / "logs").symlink_to(outside)
         assert "not for the eye" not in logs(run.address).model_dump_json()
 
+    def test_a_task_that_is_a_link_is_named_and_not_read(self, run: RemoteLogs) -> None:
+        run.write("client-77.log", "own\n")
+        other = remote_run(run.cluster)
+        other.write("client-99.log", "not for the eye\n")
+        (run.path / "linked.1").symlink_to(other.path / TASK)
+        answer = logs(run.address)
+        assert [e.text for e in answer.entries] == ["own\n"]
+        assert "linked.1 leads out of the run's directory" in "".join(answer.warnings)
+
     def test_names_that_are_not_there_are_answered_with_those_that_are(self, run: RemoteLogs) -> None:
         run.write("client-77.log", "x\n")
         run.write("slurm-77.log", "x\n")

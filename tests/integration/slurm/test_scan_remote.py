@@ -165,7 +165,7 @@ class TestHostile:
         log = run.write("client-77.log", "all is well\n")
         (log.parent / "server-0-77-0.log").symlink_to(private)
         answer = grep_slurm_logs(run.address)
-        assert (answer.verdict, answer.files) == ("clean", 1)
+        assert (answer.verdict, answer.files) == ("suspicious", 1)
         assert any("server-0-77-0.log" in w and "not read" in w for w in answer.warnings)
 
     @pytest.mark.parametrize("pattern", ["--help", "$(touch owned)", "'; touch owned; '", "`touch owned`", "a\\|b"])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.cluster import connection
+from quantgate.runs import slurm_endings
 from tests.requirements import require
 
 from .cluster import Cluster, missing
@@ -36,8 +37,12 @@ def test_a_job_runs_and_succeeds_with_its_results(reached: Cluster) -> None:
     assert task.nel() == "success"
 
 
-def test_a_job_that_ends_well_without_results_has_failed(reached: Cluster) -> None:
+def test_a_job_that_ends_well_without_results_has_failed(reached: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     task = launched(reached, "true")
+    row = until(task.told, lambda r: r.scheduler_state == "COMPLETED")
+    assert row.state == "unknown"
+    assert "not visible yet" in row.reason
+    monkeypatch.setattr(slurm_endings, "VISIBLE_SECONDS", 0)
     row = task.until("failed")
     assert row.scheduler_state == "COMPLETED"
     assert "left no results.yml" in row.reason

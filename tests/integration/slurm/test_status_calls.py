@@ -15,6 +15,7 @@ import pytest
 from quantgate.cluster import connection, scheduler
 from quantgate.errors import BadInput
 from quantgate.gates import ledger
+from quantgate.gates.consent import ConsentNeeded
 from quantgate.results import verify
 from quantgate.runs import looking
 from quantgate.runs.rundir import RunDir
@@ -178,7 +179,9 @@ def test_a_host_that_nobody_named_is_not_contacted(reached: Cluster) -> None:
         record(task)
     finally:
         task.cluster.alias = "testcluster"
-    (row,) = status([task.invocation_id]).runs
+    with pytest.raises(ConsentNeeded, match=r"neither in clusters.yaml nor in ssh_config"):
+        status([task.invocation_id])
+    (row,) = status().runs
     assert (row.state, row.tasks[0].state) == ("unknown", "unknown")
     assert "was not asked" in row.tasks[0].reason
 

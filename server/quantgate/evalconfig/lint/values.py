@@ -39,6 +39,7 @@ _SEVERAL_LINES = frozenset(
 )
 _LINE_END = re.compile(r"[\n\r\0\v\f\x1b]")
 _COMMAND_IN_VALUE = re.compile(r"\$\(|`")
+_COMMAND_AFTER_OPTIONS = re.compile(r"[;&|<>]")
 _WORDS = {
     "flag": "true or false",
     "whole": "a whole number",
@@ -183,6 +184,8 @@ def _broken(at: tuple[Segment, ...], value: Any) -> Iterable[Hit]:
         yield Hit(path, f"{path} has a line break or a control character: what follows becomes a line of a script")
     elif _COMMAND_IN_VALUE.search(value) and names[-1] != "extra_args":
         yield Hit(path, f"{path} has a command in it ($(…) or `…`), which a shell would run")
+    elif names[-1] == "extra_docker_args" and (found := _COMMAND_AFTER_OPTIONS.search(value)):
+        yield Hit(path, f"{path} has a {found[0]} in it, after which a shell runs or writes something else")
     elif _LINE_END.search("".join(names)):
         yield Hit(path, "A key has a line break or a control character")
 

@@ -24,7 +24,7 @@ from .contents import MOST_CONTENTS, Content, contents_of, put_content
 from .judgements import Gate, gate, put_gate
 from .resumes import Resume, add_resume, finish_resume, resumes
 from .schema import SCHEMA_VERSION
-from .store import BUSY_SECONDS, exclusive, journal, network_note, path
+from .store import BUSY_SECONDS, exclusive, journal, kept, network_note, path
 
 __all__ = [
     "BUSY_SECONDS",
@@ -47,6 +47,7 @@ __all__ = [
     "finish_resume",
     "gate",
     "journal",
+    "kept",
     "network_note",
     "open_attempts",
     "path",

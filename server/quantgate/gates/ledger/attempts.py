@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .store import connection
 
 LAUNCHING = "launching"
+ALL = -1
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def _attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(**values)
 
 
-def attempts(*, fingerprint: str = "", kind: str = "", limit: int = 50) -> list[Attempt]:
-    """Launches, the last written first; of one fingerprint or kind when given.
+def attempts(*, fingerprint: str = "", kind: str = "", limit: int = ALL) -> list[Attempt]:
+    """Launches, the last written first; of one fingerprint or kind when given, and at most `limit` of them.
 
     The order is that of the writing, not of the clock, which may be set back.
     """

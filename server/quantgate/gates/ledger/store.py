@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +17,13 @@ from ...errors import StorageError
 from . import schema
 
 BUSY_SECONDS = 10.0
+
+
+class _Here(threading.local):
+    kept: dict[Path, sqlite3.Connection] | None = None
+
+
+_here = _Here()
 
 
 def path() -> Path:
@@ -63,24 +71,53 @@ def network_note() -> str:
 
 
 @contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What this thread opens in the block stays open until its end: for many rows, opening is what takes the time."""
+    if _here.kept is not None:
+        yield
+        return
+    _here.kept = {}
+    try:
+        yield
+    finally:
+        held, _here.kept = _here.kept, None
+        for opened in held.values():
+            opened.close()
+
+
+@contextlib.contextmanager
 def connection() -> Iterator[sqlite3.Connection]:
-    """An open ledger of the newest schema; closed after the block.
+    """An open ledger of the newest schema; closed after the block, or after that of `kept`.
 
     Raises:
         StorageError: It cannot be opened, read or written.
     """
     file = path()
+    held = _here.kept if _here.kept is not None else {}
     try:
-        opened = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+        opened = held.pop(file, None) or _opened(file)
         try:
-            opened.row_factory = sqlite3.Row
-            _prepare(opened, file)
             yield opened
+            # Only one that did its work is kept: another may stand in the middle of a transaction.
+            if held is _here.kept and file not in held:
+                held[file] = opened
         finally:
-            opened.close()
+            if held.get(file) is not opened:
+                opened.close()
     except (sqlite3.Error, OSError, Timeout, NotImplementedError) as error:
         # filelock says "not implemented" where a file system has no locks.
         raise _unusable(str(error), file) from None
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    opened = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        opened.row_factory = sqlite3.Row
+        _prepare(opened, file)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _unusable(why: str, file: Path) -> StorageError:

@@ -64,10 +64,11 @@ def listing(logs: str, run: str) -> Tuple[List[Found], List[str]]:
     outside: List[str] = []
     with os.scandir(logs) as entries:
         named = [(entry, role_of(entry.name)) for entry in entries]
+    base, root = os.path.realpath(logs), os.path.realpath(run)
     for entry, role in named:
         if not role:
             continue
-        if leads_out(entry.path, logs, run):
+        if leads_out(entry, base, root):
             outside.append(entry.name)
             continue
         try:
@@ -80,13 +81,16 @@ def listing(logs: str, run: str) -> Tuple[List[Found], List[str]]:
     return found, sorted(outside)[:MAX_FILES]
 
 
-def leads_out(path: str, logs: str, run: str) -> bool:
-    """Whether a name in the directory of logs leads to somewhere outside the run's directory."""
-    if not os.path.islink(path) and not os.path.islink(logs):
-        return False
-    root = os.path.realpath(run)
+def leads_out(entry: "os.DirEntry[str]", base: str, root: str) -> bool:
+    """Whether a name in the directory of logs leads to somewhere outside the run's directory, by any link on the way.
+
+    Args:
+        entry: From the directory of logs.
+        base: The real path of that directory.
+        root: The real path of the run's.
+    """
     try:
-        target = os.path.realpath(path)
+        target = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(base, entry.name)
     except (OSError, RuntimeError):
         return True
     return target != root and not target.startswith(root.rstrip("/") + "/")
@@ -120,8 +124,8 @@ def earlier_jobs(found: List[Found], chain: Dict[str, int]) -> List[str]:
     return sorted(job for job in jobs if int(job) < int(newest))
 
 
-def tasks_of(run: str, wanted: str) -> List[Dict[str, str]]:
-    """The tasks in a run's directory, in the order of the config.
+def tasks_of(run: str, wanted: str) -> Tuple[List[Dict[str, str]], List[str]]:
+    """The tasks in a run's directory, in the order of the config, and those that are links: they may lead anywhere.
 
     Args:
         run: The directory of an invocation.
@@ -136,8 +140,10 @@ def tasks_of(run: str, wanted: str) -> List[Dict[str, str]]:
         path = os.path.join(run, name)
         if match is not None and os.path.isdir(path):
             found.append((int(match.group(2)), match.group(1), name, path))
-    chosen = [f for f in found if f[2] == wanted] or [f for f in found if wanted in ("", f[1])]
-    return [
+    chosen = sorted([f for f in found if f[2] == wanted] or [f for f in found if wanted in ("", f[1])])
+    tasks = [
         {"label": name, "path": path, "logs": os.path.join(path, "logs"), "run": run}
-        for _, _, name, path in sorted(chosen)
+        for _, _, name, path in chosen
+        if not os.path.islink(path)
     ]
+    return tasks, [name for _, _, name, path in chosen if os.path.islink(path)]

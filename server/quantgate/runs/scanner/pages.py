@@ -97,9 +97,11 @@ def pages(request: Dict[str, Any]) -> Dict[str, Any]:
         "matched": [],
     }
     try:
-        tasks = tasks_of(request["run"], request["task"])
+        tasks, linked = tasks_of(request["run"], request["task"])
     except OSError as error:
         return dict(answer, gone=error.strerror)
+    answer["tasks"].extend(linked)
+    answer["outside"].extend(linked)
     chosen: List[Tuple[Dict[str, str], Found]] = []
     for task in tasks:
         answer["tasks"].append(task["label"])

@@ -52,10 +52,10 @@ def scan(request: Dict[str, Any]) -> Dict[str, Any]:
     tasks = request["tasks"]
     if not tasks:
         try:
-            tasks = tasks_of(request["run"], request["task"])
+            tasks, answer["outside"] = tasks_of(request["run"], request["task"])
         except OSError as error:
             answer["gone"] = error.strerror
-        answer["tasks"] = [task["label"] for task in tasks]
+        answer["tasks"] = [task["label"] for task in tasks] + answer["outside"]
     for task in tasks:
         _scan_task(task, request, search, answer, classes, benign)
     found = [vars(c) for c in classes.values()]

@@ -1,0 +1,88 @@
+"""A host that opens a session and then says nothing costs its time limit, not for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import paramiko
+import pytest
+
+from quantgate.cluster.link import Link, LinkBroken
+
+LIMIT = 0.5
+
+
+class _Silent(paramiko.ServerInterface):
+    """Lets everybody in and opens sessions; a request is not answered until the test has ended."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def check_auth_none(self, username: str) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "none"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.ended.wait(30)
+        return False
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        self.ended.wait(30)
+        return False
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    """A link to a server on loopback that stands for an sshd whose host hangs after the login."""
+    silent = _Silent()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client_end = socket.create_connection(listening.getsockname())
+        server_end, _ = listening.accept()
+    server = paramiko.Transport(server_end)
+    server.add_server_key(paramiko.RSAKey.generate(2048))
+    server.start_server(server=silent, event=threading.Event())
+    transport = paramiko.Transport(client_end)
+    transport.start_client(timeout=10)
+    transport.auth_none("tester")
+    client = paramiko.SSHClient()
+    client._transport = transport  # type: ignore[attr-defined]
+    try:
+        yield Link(client)
+    finally:
+        silent.ended.set()
+        for end in (transport, server):
+            with contextlib.suppress(OSError, EOFError):
+                end.close()
+
+
+def test_a_command_that_is_never_started_ends_at_its_time_limit(link: Link) -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        link.run(link.session(), ["true"], b"", LIMIT, 1000)
+    assert LIMIT <= time.monotonic() - began < LIMIT + 3
+
+
+def test_a_file_transfer_that_is_never_offered_ends_at_its_time_limit(link: Link) -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        link.sftp(link.session(), LIMIT)
+    assert LIMIT <= time.monotonic() - began < LIMIT + 3
+
+
+def test_what_is_done_in_time_leaves_no_watch_behind(link: Link) -> None:
+    silent_threads = threading.active_count()
+    channel = link.session()
+    channel.close()
+    with pytest.raises(LinkBroken, match="not open"):
+        link.run(channel, ["true"], b"", 60, 1000)
+    time.sleep(0.1)
+    assert threading.active_count() <= silent_threads

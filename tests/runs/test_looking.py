@@ -1,0 +1,39 @@
+"""Looks at a cluster are shared, and whoever waits for another's look is not held for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from quantgate.cluster import connection, scheduler
+from quantgate.cluster.scheduler import Snapshot
+from quantgate.errors import Unreachable
+from quantgate.runs import looking
+
+
+def test_whoever_waits_for_a_look_that_hangs_is_told_and_the_next_one_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def look(_: object, __: Sequence[str], ___: Sequence[str] = ()) -> Snapshot:
+        # Stands for a look whose connection never ends.
+        begun.set()
+        assert go_on.wait(20)
+        return Snapshot(1, "me", "1")
+
+    monkeypatch.setattr(scheduler, "look", look)
+    monkeypatch.setattr(connection, "connection", lambda host: host)
+    monkeypatch.setattr(looking, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(looking, "FRESH_SECONDS", 0.0)
+    desk = looking._Desk("login")
+    first = threading.Thread(target=desk.ask, args=(["/r/a/"], []))
+    first.start()
+    assert begun.wait(5)
+    with pytest.raises(Unreachable, match="began earlier has not ended"):
+        desk.ask(["/r/b/"], [])
+    go_on.set()
+    first.join(5)
+    assert desk.ask(["/r/b/"], []).user == "me"
