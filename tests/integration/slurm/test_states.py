@@ -185,7 +185,7 @@ def test_a_limit_and_a_wrong_association_are_told(unusual: Cluster) -> None:
     unusual.checked("sacctmgr", "-i", "add", "user", USER, "account=gone")
     task = launched(unusual, LONG, "--hold", "-A", "gone")
     # The accounting refuses while it has the job as active; it has not heard of it in the first moment.
-    until(lambda: unusual.run("sacctmgr", "-i", "delete", "user", USER, "account=gone", "-Q").code, (0).__eq__, 20)
+    until(lambda: unusual.run("sacctmgr", "-i", "delete", "user", USER, "account=gone", "-Q").code, (0).__eq__)
     unusual.run("scontrol", "release", task.job_id)
     row = until(task.told, lambda r: "InvalidAccount" in r.scheduler_state)
     assert row.state == "pending"
