@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +24,16 @@ from quantgate import cli
 from quantgate.launcher import stamp
 from quantgate.launcher.commands import TRUST_COMMANDS
 from tests.conftest import SHARED_CACHE
+from tests.gates.real_launches import Models
 
 MODES = ["legacy", "auto"]
 """The handshake of 2025-11-25, and the sessionless 2026-07-28."""
 REASON = "the user wants a number before the meeting"
 
 
-class _Models(BaseHTTPRequestHandler):
-    """Stands in for a model server: it lists one model and answers nothing else."""
-
-    def do_GET(self) -> None:
-        body = json.dumps({"data": [{"id": "m"}]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Models)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Models)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/v1/chat/completions"
     server.shutdown()

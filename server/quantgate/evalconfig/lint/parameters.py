@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ...benchmarks import recipes
+from ...benchmarks import limits, recipes
 from ...benchmarks.catalogue import CatalogueTask
 from .. import paths
 from ..compose import MISSING, ConfiguredTask
@@ -18,7 +18,6 @@ from .used_parameters import templates, used
 COMMANDS = "NeMo Evaluator Launcher 0.2.6 resources/all_tasks_irs.yaml (the command templates)"
 _TRANSPORT = ("request_timeout", "max_retries")
 _INERT_TRANSPORT = ("nemo_skills", "helm", "bfcl", "tooltalk")
-_NO_LIMIT = ("nemo_gym", "garak", "mteb", "genai_perf_eval", "genai_perf")
 _FROM_NEL = frozenset({"extra", "task", "limit_samples"})
 _REPEATS = ("num_repeats", "n_samples")
 
@@ -67,7 +66,7 @@ def no_limit(subject: Subject) -> Iterable[Hit]:
         own = re.match(r"evaluation\.tasks\[(\d+)\]", path)
         limited = [task for task in subject.tasks if own is None or task.index == int(own[1])]
         harnesses = [subject.harness(task) for task in limited]
-        unlimited = [name for name in harnesses if name in _NO_LIMIT]
+        unlimited = [name for name in harnesses if name in limits.unlimited_rows()]
         if unlimited and len(unlimited) == len(harnesses):
             yield Hit(path, f"{unlimited[0]} ignores limit_samples: the run of {value} samples would be the full run")
 
