@@ -20,6 +20,7 @@ from quantgate.checkpoint.recommend_tables import benchmark_tables_markdown
 from quantgate.compare.comparability import fields_markdown
 from quantgate.evalconfig.lint.rules_table import rules_markdown
 from quantgate.launcher.adapter_fields import interceptors_markdown
+from quantgate.nemotron.incompatibilities import table_markdown
 from quantgate.results.checks.table import checks_markdown
 from quantgate.tools import TOOLS
 
@@ -44,6 +45,7 @@ BLOCKS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("references/run-validation.md", "checks", checks_markdown),
     ("references/comparing-runs.md", "compared", fields_markdown),
     ("docs/rules.md", "rules", rules_markdown),
+    ("docs/nemotron.md", "incompatibilities", table_markdown),
     ("docs/statistics.md", "oracles", oracles_markdown),
     ("docs/statistics.md", "side-by-side", side_by_side_markdown),
 )

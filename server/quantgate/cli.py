@@ -1,4 +1,4 @@
-"""The command line: `quantgate serve | call TOOL | tools | watch | runs | demo`."""
+"""The command line: `quantgate serve | call TOOL | tools | eval | watch | runs | demo`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
         "arguments", nargs="?", default="{}", help="its arguments as a JSON object; - reads them from standard input"
     )
     commands.add_parser("tools", help="list the tools with their steps")
+    # Its arguments are Nemotron's: `eval_command` reads them.
+    commands.add_parser(
+        "eval", help="run a Nemotron evaluation config through the gates; see `eval --help`", add_help=False
+    )
     watch = commands.add_parser("watch", help="watch a run until it has ended; Ctrl-C leaves the run alone")
     watch.add_argument(
         "invocation", nargs="?", default="", help="its id or directory (default: the newest that is going on)"
@@ -135,8 +139,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, or 1 when a tool refused; for `watch` how the run ended.
     """
-    args = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(words[:1] if words[:1] == ["eval"] else words)
     try:
+        if args.command == "eval":
+            from .eval_command import main as evaluate
+
+            return evaluate(words[1:])
         return _run(args)
     except BrokenPipeError:
         # `quantgate call … | head` is no error; what is still buffered has nowhere to go.

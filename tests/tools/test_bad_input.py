@@ -88,12 +88,16 @@ def test_a_key_variable_that_is_not_set_is_named_and_a_set_one_never_shown(
     assert "value-that-stays-inside" not in found.model_dump_json() + checked.model_dump_json()
 
 
-@pytest.mark.parametrize("tool", ["check_config", "dry_run", "canary", "run", "edit_config", "check_environment"])
+@pytest.mark.parametrize(
+    "tool", ["check_config", "dry_run", "canary", "run", "edit_config", "check_environment", "compile_config"]
+)
 def test_a_config_that_is_not_there_is_named(tool: str, tmp_path: Path) -> None:
     assert "none.yaml" in _refusal(tool, config=str(tmp_path / "none.yaml"))
 
 
-@pytest.mark.parametrize("tool", ["check_config", "dry_run", "canary", "run", "edit_config", "check_environment"])
+@pytest.mark.parametrize(
+    "tool", ["check_config", "dry_run", "canary", "run", "edit_config", "check_environment", "compile_config"]
+)
 @pytest.mark.parametrize("name", ["eval\0.yaml", "~nobody-has-this-name/eval.yaml"])
 def test_a_config_with_a_name_that_no_file_has_is_refused(tool: str, name: str) -> None:
     assert "absolute path" in _refusal(tool, config=name) or "null byte" in _refusal(tool, config=name)

@@ -8,6 +8,7 @@ from .cancel import TOOL as CANCEL
 from .check_config import TOOL as CHECK_CONFIG
 from .check_environment import TOOL as CHECK_ENVIRONMENT
 from .compare_runs import TOOL as COMPARE_RUNS
+from .compile_config import TOOL as COMPILE_CONFIG
 from .detect_quantization import TOOL as DETECT_QUANTIZATION
 from .dry_run import TOOL as DRY_RUN
 from .edit_config import TOOL as EDIT_CONFIG
@@ -39,6 +40,7 @@ TOOLS: tuple[ToolSpec, ...] = (
     CANCEL,
     VERIFY_RUN,
     COMPARE_RUNS,
+    COMPILE_CONFIG,
 )
 
 __all__ = ["TOOLS", "ToolSpec"]

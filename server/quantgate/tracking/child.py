@@ -15,7 +15,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from . import copying
+from . import copying, registry
 from .layout import Wanted, invocation_directory, task_directory
 
 MOST_NOTES = 20
@@ -119,6 +119,15 @@ def _search(client: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"ok": True, "runs": rows}
 
 
+def _answer_to(client: Any, request: dict[str, Any]) -> dict[str, Any]:
+    verb = request["verb"]
+    if verb == "find":
+        return registry.find(client, request)
+    if verb == "bring":
+        return registry.bring(client, request, _may_read)
+    return _fetch(client, request) if verb == "fetch" else _search(client, request)
+
+
 def _do(request: dict[str, Any]) -> dict[str, Any]:
     try:
         from mlflow import MlflowClient
@@ -127,7 +136,11 @@ def _do(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "problem": "package", "said": str(error.name or "mlflow")}
     client = MlflowClient(request["url"])
     try:
-        return _fetch(client, request) if request["verb"] == "fetch" else _search(client, request)
+        return _answer_to(client, request)
+    except registry.NoSuchVersion as error:
+        return {"ok": False, "problem": "version", "said": str(error)[:MOST_TEXT]}
+    except registry.ForeignStore as error:
+        return {"ok": False, "problem": "store", "said": str(error)[:MOST_TEXT]}
     except copying.BrokenOff as error:
         return {"ok": False, "problem": "broken off", "said": str(error)[:MOST_TEXT]}
     except MlflowException as error:

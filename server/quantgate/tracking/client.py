@@ -87,7 +87,7 @@ def fetch(run_id: str, wanted: Sequence[Wanted], place: Path) -> ExportedRun:
         StorageError: The copies cannot be written.
     """
     server = settings.configured()
-    answer = _ask(
+    answer = ask(
         server,
         {
             "verb": "fetch",
@@ -128,11 +128,21 @@ def exported_from(invocation_id: str) -> list[Found]:
         TrackingError: It does not let us in.
     """
     server = settings.configured()
-    answer = _ask(server, {"verb": "search", "invocation_id": invocation_id, "most": 1 << 20}, SEARCH_SECONDS)
+    answer = ask(server, {"verb": "search", "invocation_id": invocation_id, "most": 1 << 20}, SEARCH_SECONDS)
     return [Found(row["run_id"], row["task"], row["ended"] / 1000) for row in answer["runs"]]
 
 
-def _ask(server: settings.TrackingServer, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+def ask(server: settings.TrackingServer, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The child's answer to one request.
+
+    Args:
+        server: Which server it asks.
+        request: `verb` and what that wants; `most` is the largest file in bytes that the child may write.
+        seconds: Time limit of the child.
+
+    Raises:
+        As `fetch`.
+    """
     with scratch.private_directory() as folder:
         answer_file = folder / "answer.json"
         finished = children.run(
@@ -144,7 +154,7 @@ def _ask(server: settings.TrackingServer, request: dict[str, Any], seconds: floa
         )
         if finished.timed_out:
             raise TrackingUnreachable(
-                f"The tracking server {server.shown} did not give the run within {seconds:.0f} s",
+                f"The tracking server {server.shown} gave no answer within {seconds:.0f} s",
                 fix="call this again: what was downloaded is not downloaded twice",
             )
         if not answer_file.is_file():
@@ -165,12 +175,19 @@ def _error(server: settings.TrackingServer, request: dict[str, Any], problem: st
     if problem == "store":
         return TrackingError(
             f"The files of this run lie where only its own server may read them ({text})",
-            where=f"{request['run_id']} on {server.shown}",
+            where=f"{request.get('run_id') or request.get('name')} on {server.shown}",
             fix="let the server hand them out (mlflow server --serve-artifacts), or give the run's own directory",
         )
     if problem == "disk":
         return StorageError(
             f"The copies cannot be written: {text}", fix="set QUANTGATE_CACHE to a directory with space"
+        )
+    # The registry calls an alias that is not there an invalid value.
+    absent = problem in _UNKNOWN or (problem == "INVALID_PARAMETER_VALUE" and "not found" in said)
+    if problem == "version" or (absent and "name" in request):
+        wanted = f"{request['name']}:{request.get('selector', request.get('version'))}"
+        return UnknownName(
+            "model of the registry", wanted, where=f"{server.shown}: {text}", fix="look in MLflow's model registry"
         )
     if problem in _UNKNOWN and "run_id" in request:
         return UnknownName(

@@ -1,6 +1,9 @@
 """Endpoints and servers: URLs, hosts, types, models."""
 
 from collections.abc import Iterator
+from typing import Any
+
+import yaml
 
 from .case import Case, drop, put
 from .keys import DOCKER, EXTRA, PROCESS, RAY, SLURM, TAU2
@@ -13,10 +16,31 @@ def _other_task() -> str:
 
 
 URL = "target.api_endpoint.url"
+NEMO = "bash -c 'python /opt/deploy/nlp/deploy_ray_inframework.py --megatron_checkpoint /checkpoint/ --port 1235'"
+
+
+def _megatron(**deployment: Any) -> str:
+    """The Slurm example with a Megatron checkpoint behind a generic deployment."""
+    image = "nvcr.io/nvidia/nemo:25.11.nemotron_3_nano"
+    own = {"type": "generic", "image": image, "command": NEMO, "port": 1235, "served_model_name": "nemo-model"}
+    config = yaml.safe_load(SLURM)
+    config["defaults"] = [{"execution": "slurm/default"}, {"deployment": "generic"}, "_self_"]
+    config["deployment"] = own | {"checkpoint_path": "/shared/rl/iter_0001000"} | deployment
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _megatron_cases() -> Iterator[Case]:
+    for path in ("/shared/rl", "/shared/rl/iter_0001000/tokenizer", "/shared/rl/latest"):
+        yield Case("D41", path, _megatron(checkpoint_path=path))
+    for image in ("vllm/vllm-openai:v0.11.0", "lmsysorg/sglang:v0.5.3", "nvcr.io/nvidia/tensorrt-llm/release:1.0.0"):
+        yield Case("D42", image, _megatron(image=image))
+    launch = "python3 -m sglang.launch_server --model-path /checkpoint --port 8000"
+    yield Case("D42", "sglang-in-vllm", _megatron(image="vllm/vllm-openai:v0.11.0", command=launch))
 
 
 def cases() -> Iterator[Case]:
     """Broken configs."""
+    yield from _megatron_cases()
     for url in (
         "localhost:8080/v1/chat/completions",
         "integrate.api.nvidia.com/v1/chat/completions",

@@ -10,6 +10,8 @@ from .report import Severity
 from .rule import Hit, Need, Rule, Subject
 from .structure import FACTS
 
+BAD_MEGATRON_PATH = "bad_megatron_checkpoint_path"
+"""Nemotron's name for it."""
 _ASK = "stop and ask the user which checkpoint is meant; detect_quantization shows the evidence"
 
 
@@ -55,7 +57,7 @@ def megatron_parent(subject: Subject) -> Iterable[Hit]:
     """The parent of Megatron iterations instead of one of them."""
     model = subject.model
     if model is not None and model.megatron_parent:
-        yield Hit(model.path, model.megatron_parent, cause="D39")
+        yield Hit(model.path, model.megatron_parent, cause="D39", named=BAD_MEGATRON_PATH)
 
 
 def native_release(subject: Subject) -> Iterable[Hit]:

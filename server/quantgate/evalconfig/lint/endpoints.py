@@ -19,6 +19,8 @@ URLS = "nemo_evaluator 0.2.8 adapters/ (requests are sent to the URL as it stand
 ENDPOINT_TYPES = (
     "NeMo Evaluator Launcher 0.2.6 common/helpers.py (get_endpoint_url); nemo_evaluator 0.2.8 core/input.py"
 )
+WRONG_ENDPOINT = "wrong_endpoint_type"
+"""Nemotron's name for an endpoint of another family than the tasks ask for."""
 TYPES = ("chat", "completions", "vlm", "embedding", "completions_logprob", "undefined")
 SUFFIXES = {
     "chat": "/chat/completions",
@@ -158,7 +160,8 @@ def _types(subject: Subject) -> Iterable[Hit]:
     if isinstance(given, str) and wanted and given not in wanted:
         asked_for = ", ".join(sorted(wanted))
         message = f"target.api_endpoint.type is {given[:40]!r}, NEL never reads it, and the tasks ask for {asked_for}"
-        yield Hit("target.api_endpoint.type", message, "edit_config(unset=['target.api_endpoint.type'])")
+        fix = "edit_config(unset=['target.api_endpoint.type'])"
+        yield Hit("target.api_endpoint.type", message, fix, named=WRONG_ENDPOINT)
     for task in subject.tasks:
         entry = subject.catalogue_tasks.get(task.index)
         own = task.raw.get("endpoint_type")
@@ -167,7 +170,7 @@ def _types(subject: Subject) -> Iterable[Hit]:
             yield Hit(path, f"There is no endpoint type {own[:40]!r}", f"use one of {', '.join(TYPES[:4])}")
         elif isinstance(own, str) and entry and own not in entry.endpoint_types and entry.endpoint_types != ("vlm",):
             message = f"{entry.id} takes {', '.join(entry.endpoint_types)}, and endpoint_type asks for {own[:40]}"
-            yield Hit(path, message, "remove endpoint_type, or take another task")
+            yield Hit(path, message, "remove endpoint_type, or take another task", named=WRONG_ENDPOINT)
         where, asked = subject.given(task, "target", "api_endpoint", "type")
         if (
             isinstance(asked, str)
@@ -175,7 +178,7 @@ def _types(subject: Subject) -> Iterable[Hit]:
             and asked not in (*entry.endpoint_types, "chat" if entry.endpoint_type == "vlm" else "")
         ):
             message = f"{entry.id} takes {', '.join(entry.endpoint_types)}, and {where} asks for {asked[:40]}"
-            yield Hit(where, message, f"edit_config(unset=['{where}'])")
+            yield Hit(where, message, f"edit_config(unset=['{where}'])", named=WRONG_ENDPOINT)
 
 
 def _target_url(subject: Subject) -> Iterable[Hit]:
@@ -202,7 +205,7 @@ def _target_url(subject: Subject) -> Iterable[Hit]:
         message = f"The URL is for {actual}, and these tasks ask for another endpoint: {', '.join(unserved[:5])}"
         # NEL's template for an endpoint has the chat URL, also for base models.
         soft: Severity | None = "warning" if subject.unfinished else None
-        yield Hit(path, message, f"end it in {wanted}, or take other tasks", soft)
+        yield Hit(path, message, f"end it in {wanted}, or take other tasks", soft, named=WRONG_ENDPOINT)
     elif parts.path.endswith("/"):
         message = f"{path} ends in a slash: requests are sent to it as it stands, and servers have no such path"
         yield Hit(path, message, "write it without the last slash", "warning", cause="C36.slash")
@@ -216,7 +219,7 @@ def _deployed(subject: Subject) -> Iterable[Hit]:
         if endpoints and isinstance(asked, str) and asked in TYPES and asked not in endpoints:
             message = f"{task.name[:80]} asks for the endpoint type {asked}, and deployment.endpoints has none of it"
             fix = f"edit_config(set=['deployment.endpoints.{asked}=/v1{SUFFIXES.get(asked, '/…')}'])"
-            yield Hit(f"evaluation.tasks[{task.index}].name", message, fix, cause="C36")
+            yield Hit(f"evaluation.tasks[{task.index}].name", message, fix, cause="C36", named=WRONG_ENDPOINT)
 
 
 def key_for_own_server(subject: Subject) -> Iterable[Hit]:

@@ -137,7 +137,8 @@ class Hit:
     """One place that breaks a rule; empty fields are taken from the rule.
 
     One place is reported once, by the first rule that speaks of it, unless a `cause` sets its hits apart. The places in
-    `explains` are consequences of this hit: later hits there, and below, are left out.
+    `explains` are consequences of this hit: later hits there, and below, are left out. `named` is the name that Nemotron's
+    evaluation step has for the failure; the message carries it.
     """
 
     path: str
@@ -146,6 +147,7 @@ class Hit:
     severity: Severity | None = None
     cause: str = ""
     explains: tuple[str, ...] = ()
+    named: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from ...benchmarks import catalogue
 from ...benchmarks.needs import asks_for_log_probabilities, passes_tokenizer
 from ..compose import MISSING, ConfiguredTask
-from .endpoints import path_of
+from .endpoints import WRONG_ENDPOINT, path_of
 from .report import Severity
 from .rule import Hit, Rule, Subject, as_mapping, params_places
 from .structure import FACTS
 
 _SHOWN = 5
+MISSING_TOKENIZER = "missing_tokenizer_for_logprobs"
+"""Nemotron's name for it."""
 
 
 def ambiguous_name(subject: Subject) -> Iterable[Hit]:
@@ -104,13 +106,13 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
         if entry is not None and passes_tokenizer(entry) and not _has_tokenizer(task):
             message = f"{entry.id} gets no tokenizer: its command is started with one called None"
             fix = f"edit_config(set=['evaluation.tasks[{task.index}].nemo_evaluator_config.config.params.extra.tokenizer=…'])"
-            yield Hit(f"evaluation.tasks[{task.index}].name", message, fix, cause="T34.counts")
+            yield Hit(f"evaluation.tasks[{task.index}].name", message, fix, cause="T34.counts", named=MISSING_TOKENIZER)
         if entry is None or not asks_for_log_probabilities(entry):
             continue
         if task.raw.get("endpoint_type") == "chat":
             message = f"{entry.id} needs a completions endpoint, and the config asks for chat"
             fix = "remove endpoint_type, or take a chat task"
-            yield Hit(f"evaluation.tasks[{task.index}].endpoint_type", message, fix)
+            yield Hit(f"evaluation.tasks[{task.index}].endpoint_type", message, fix, named=WRONG_ENDPOINT)
         elif on_chat:
             scored.append(entry.id)
         elif str(subject.param(task, "extra", "tokenizer_backend")).lower() == "none" or not _has_tokenizer(task):
@@ -119,7 +121,8 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
     soft: Severity | None = "warning" if subject.unfinished else None
     if scored:
         message = f"The URL is a chat endpoint, and these tasks need a completions endpoint: {', '.join(scored[:5])}"
-        yield Hit("target.api_endpoint.url", message, "use the /v1/completions URL, or chat tasks", soft)
+        fix = "use the /v1/completions URL, or chat tasks"
+        yield Hit("target.api_endpoint.url", message, fix, soft, named=WRONG_ENDPOINT)
     if untokenized:
         yield _without_tokenizer(untokenized, subject, soft)
 
@@ -141,7 +144,8 @@ def _without_tokenizer(tasks: list[ConfiguredTask], subject: Subject, soft: Seve
         message = f"The tokenizer of {names} has no backend: the harness leaves it out, and stops without one"
     place = f"evaluation.tasks[{tasks[0].index}].name"
     # With a backend alone, the model's name is tried as a hub handle.
-    return Hit(place, message, f"edit_config(set=[{', '.join(wanted)}])", soft if off else "warning")
+    fix = f"edit_config(set=[{', '.join(wanted)}])"
+    return Hit(place, message, fix, soft if off else "warning", named=MISSING_TOKENIZER)
 
 
 RULES = (

@@ -1,0 +1,63 @@
+"""Refuses a config that has a secret written in it: the snapshots of a run would keep it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .. import redact
+from ..errors import ConfigError
+from ..evalconfig import paths
+from ..evalconfig.paths import Segment
+from .change import Config
+
+_HARMLESS = re.compile(r"(?:lit:)?(?:|dummy|empty|none|null|\?\?\?|x{3,}|<[^<>]*>)", re.IGNORECASE)
+_REFERENCE = re.compile(r"host:\w+|runtime:\w+|\$\{[^{}]*\}|\$\w+")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_LOOKS_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s${}]{16,}")
+_DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?P<default>[^{}]*)\}")
+
+
+def refuse(config: Config, source: str) -> None:
+    """Refuse secrets in clear, wherever they stand.
+
+    Args:
+        config: With the profile and the overrides in it.
+        source: What it was made of, for the message.
+
+    Raises:
+        ConfigError: It names the places; no value is repeated.
+    """
+    found = [paths.join(at) for at, value in paths.walk(config) if isinstance(value, str) and is_clear(at, value)]
+    if found:
+        name = next((s for s in reversed(paths.parse(found[0])) if isinstance(s, str)), "NAME")
+        variable = name if _VARIABLE.fullmatch(name) else name.upper().replace("-", "_").replace(".", "_")
+        raise ConfigError(
+            "A secret is written in clear (it is not shown)",
+            where=f"{source}: {', '.join(found[:5])}",
+            fix=f"export it as a variable, say {variable}, and write host:{variable} (in env_vars) or its name "
+            "(api_key_name); then change the secret: it may be in a shell history or a repository",
+        )
+
+
+def is_clear(at: tuple[Segment, ...], value: str) -> bool:
+    """Whether a value at some place is a secret itself, and not a reference to one."""
+    name = next((s for s in reversed(at) if isinstance(s, str)), "")
+    for match in _DEFAULT.finditer(value):
+        default = match["default"].strip().strip("'\"")
+        if redact.is_secret_name(match["name"]) and not _HARMLESS.fullmatch(default):
+            return True
+    if _HARMLESS.fullmatch(value) or _REFERENCE.fullmatch(value):
+        return False
+    if redact.redact(value) != value:
+        return True
+    if not redact.is_secret_name(name):
+        return False
+    bare = value.removeprefix("lit:")
+    if _in_variables(at):
+        return value.startswith("lit:") or not (_VARIABLE.fullmatch(bare) or _REFERENCE.search(bare))
+    return bool(_LOOKS_RANDOM.fullmatch(bare))
+
+
+def _in_variables(at: tuple[Any, ...]) -> bool:
+    return any(segment in {"env_vars", "wandb"} for segment in at[:-1])

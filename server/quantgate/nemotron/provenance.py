@@ -1,0 +1,107 @@
+"""The snapshots of a launch: job.yaml, what was given, and eval.yaml, which is the very file that the launcher reads."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from ..errors import ConfigError, StorageError
+from ..evalconfig import atomic_file
+from ..evalconfig.document import located
+from .change import Config
+from .compiling import Compiled
+
+FOLDER = Path(".nemotron") / "jobs"
+MARK = "# Compiled by quantgate"
+MOST_IN_ONE_SECOND = 1000
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where the snapshots lie."""
+
+    launcher_config: Path
+    job_config: Path
+
+
+def save(compiled: Compiled, output: str = "", base: Path | None = None) -> Saved:
+    """Save both snapshots, before anything is launched.
+
+    Args:
+        compiled: What was compiled; a config with a secret in it was refused before.
+        output: The launcher config's file; job.yaml gets its name with `.job` before the ending. Empty: both go into
+            `.nemotron/jobs/<YYYYmmdd-HHMMSS>-<recipe>/`, so that a baseline and a later run lie side by side.
+        base: The directory in which `.nemotron` lies; None for the working directory.
+
+    Raises:
+        ConfigError: `output` does not end in .yaml, or is a file that was not compiled here.
+        StorageError: They cannot be written.
+    """
+    if output:
+        launcher = located(output)
+        if launcher.suffix != ".yaml":
+            raise ConfigError("`output` must end in .yaml: NEL reads no other file", where=str(launcher))
+        job = launcher.with_name(f"{launcher.stem}.job.yaml")
+        for file in (launcher, job):
+            _refuse_foreign(file)
+        _make(launcher.parent)
+    else:
+        folder = _new_folder((base or Path.cwd()) / FOLDER, compiled.name)
+        launcher, job = folder / "eval.yaml", folder / "job.yaml"
+    atomic_file.replace(job, _text(compiled.job_config, compiled, "what was given, with its profile"), expected=None)
+    atomic_file.replace(launcher, _text(compiled.launcher_config, compiled, "what the launcher gets"), expected=None)
+    return Saved(launcher, job)
+
+
+def _text(config: Config, compiled: Compiled, what: str) -> bytes:
+    source = " ".join(str(compiled.source).split())
+    body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120)
+    return f"{MARK} from {source}: {what}.\n{body}".encode()
+
+
+def _refuse_foreign(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            ours = opened.read(len(MARK)) == MARK.encode()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"Cannot read {file.name}: {error.strerror}", where=str(file)) from None
+    if not ours:
+        raise ConfigError(
+            "`output` is a file that was not compiled here; it was left alone", where=str(file), fix="name a new file"
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot make the folder of the snapshots: {error.strerror}",
+            where=str(folder),
+            fix="give `output` elsewhere",
+        ) from None
+
+
+def _new_folder(jobs: Path, name: str) -> Path:
+    """A folder of its own, also for two launches within one second."""
+    _make(jobs)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for number in range(1, MOST_IN_ONE_SECOND):
+        folder = jobs / (f"{stamp}-{name}" if number == 1 else f"{stamp}-{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StorageError(
+                f"Cannot make the folder of the snapshots: {error.strerror}",
+                where=str(folder),
+                fix="give `output` elsewhere",
+            ) from None
+        return folder
+    raise StorageError("Too many launches within one second", where=str(jobs))

@@ -1,0 +1,91 @@
+"""Taking away what only Nemotron's command line understands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, UnknownName
+from .change import Change, Config, Staged, copied, made, section
+from .interpolation import NEMOTRON_ONLY
+
+SECTIONS = ("run", "execution", "deployment", "evaluation", "target", "export")
+
+
+def require_sections(config: Config, source: str) -> None:
+    """Refuse a section that is no mapping.
+
+    Raises:
+        ConfigError: With its name.
+    """
+    for name in SECTIONS:
+        value = config.get(name)
+        if value and not isinstance(value, dict):
+            raise ConfigError(
+                f"`{name}` must be a section with keys",
+                where=f"{source}: {name}",
+                fix="correct its indentation or value",
+            )
+
+
+def strip(config: Config) -> Staged:
+    """Remove `run`, `dry_run`, `output_dir` and `task_filters`; `output_dir` becomes the default of `execution.output_dir`."""
+    result: Config = copied(config)
+    changes: list[Change] = []
+    directory = result.get("output_dir")
+    execution = made(result, "execution")
+    if directory not in (None, "", "???") and execution.get("output_dir") in (None, "", "???"):
+        execution["output_dir"] = str(directory)
+        changes.append(
+            Change("execution.output_dir: taken from output_dir", "an explicit execution.output_dir would win")
+        )
+    for key in NEMOTRON_ONLY:
+        if key in result:
+            del result[key]
+            changes.append(
+                Change(f"{key}: removed", "only Nemotron's command line reads it; the launcher would refuse it")
+            )
+    return Staged(result, tuple(changes))
+
+
+def absolute_output(config: Config, start: Path) -> Staged:
+    """A relative `execution.output_dir` on this machine, from where the command was given; on a cluster it stays and is refused."""
+    execution = section(config, "execution") or {}
+    directory = execution.get("output_dir")
+    here = (execution.get("type") or "local") in ("local", "process")
+    if not here or not isinstance(directory, str) or not directory or directory == "???" or "${" in directory:
+        return Staged(config)
+    if Path(directory).expanduser().is_absolute():
+        return Staged(config)
+    result: Config = copied(config)
+    result["execution"]["output_dir"] = str(Path(os.path.normpath(start.absolute() / directory)))
+    what = f"execution.output_dir: {result['execution']['output_dir']}"
+    return Staged(result, (Change(what, "a relative directory would depend on where the launcher is started"),))
+
+
+def configured(config: Config) -> list[str]:
+    """The names of the configured tasks, in order."""
+    evaluation = config.get("evaluation")
+    tasks: Any = evaluation.get("tasks") if isinstance(evaluation, dict) else None
+    entries = tasks if isinstance(tasks, list) else []
+    return [str(entry.get("name") or "") for entry in entries if isinstance(entry, dict)]
+
+
+def require_configured(config: Config, wanted: Sequence[str], source: str) -> None:
+    """Refuse a filter that names a task which is not configured: it would select nothing.
+
+    Raises:
+        UnknownName: With the configured tasks.
+        ConfigError: No task is configured at all.
+    """
+    names = configured(config)
+    if not names and wanted:
+        raise ConfigError("No task is configured", where=source, fix="write tasks below evaluation.tasks, as - name: …")
+    known = {*names, *(name.rpartition(".")[2] for name in names)}
+    for name in wanted:
+        if name not in known:
+            raise UnknownName(
+                "task", name[:80], names, where=f"{source}: task filter", fix=f"configured: {', '.join(names)[:600]}"
+            )

@@ -1,0 +1,119 @@
+"""The tool compile_config: Nemotron's YAML and env.toml become a launcher config."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..redact import redact
+from .spec import ToolResult, ToolSpec
+
+MAX_CHANGES = 80
+MAX_TEXT = 400
+
+
+class ChangeRow(BaseModel):
+    """One change of the config."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: str
+    why: str
+
+
+class CommandLines(BaseModel):
+    """How to look at the run once it has an id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: str
+    logs: str
+
+
+class CompiledConfig(ToolResult):
+    """The compiled config and how it came about."""
+
+    launcher_config: str
+    job_config: str = Field(description="What was given, profile included.")
+    task_filters: list[str] = Field(description="Give them to canary and run as tasks; empty: all.")
+    max_samples: int = Field(description="Give it to run; 0: all samples.")
+    changes: list[ChangeRow]
+    omitted: int = 0
+    commands: CommandLines
+
+
+def compile_config(
+    config: Annotated[str, Field(description="Nemotron config: a name of the recipe's, or a path.")] = "",
+    recipe: Annotated[str, Field(description="model_eval or nano3.")] = "",
+    profile: Annotated[str, Field(description="A profile of env.toml.")] = "",
+    overrides: Annotated[list[str], Field(description="a.b=c, the last one wins.")] = [],  # noqa: B006
+    tasks: Annotated[list[str], Field(description="Only these tasks; empty: task_filters, else all.")] = [],  # noqa: B006
+    force_squash: Annotated[
+        bool,
+        Field(description="Make the images' squash files on the profile's cluster now, also those that are there."),
+    ] = False,
+    output: Annotated[str, Field(description="File of the launcher config; empty: below .nemotron/jobs.")] = "",
+) -> CompiledConfig:
+    """Compile a Nemotron evaluation config (YAML, env.toml profile, overrides) for the installed launcher, and save both.
+
+    Use it when the user brings Nemotron's YAML or a recipe; then check_config, dry_run, canary and run as for every config.
+    Not for a config that NEL runs already. Nothing is launched; `changes` says what was changed and why.
+    Example: compile_config(recipe="model_eval", config="tiny_chat", overrides=["output_dir=./output/eval-tiny-chat"])
+    """
+    from ..nemotron import commands, compiling, provenance  # not at the server's start
+
+    compiled = compiling.compile_request(
+        compiling.Request(
+            config=config,
+            recipe=recipe,
+            profile=profile,
+            overrides=tuple(overrides),
+            tasks=tuple(tasks),
+            force_squash=force_squash,
+            launching=force_squash,
+        )
+    )
+    saved = provenance.save(compiled, output)
+    if compiled.squashed.images:
+        from ..nemotron import squashing
+
+        squashing.carry_out(compiled.squashed)
+    execution = compiled.launcher_config.get("execution")
+    lines = commands.commands(str(execution.get("type") or "local") if isinstance(execution, dict) else "local")
+    errors, warnings = _findings(str(saved.launcher_config))
+    return CompiledConfig(
+        launcher_config=str(saved.launcher_config),
+        job_config=str(saved.job_config),
+        task_filters=list(compiled.task_filters),
+        max_samples=compiled.sample_limit,
+        changes=[ChangeRow(what=_short(c.what), why=_short(c.why)) for c in compiled.changes[:MAX_CHANGES]],
+        omitted=max(0, len(compiled.changes) - MAX_CHANGES),
+        commands=CommandLines(status=lines.status, logs=lines.logs),
+        warnings=warnings,
+        next_step=_next_step(str(saved.launcher_config), errors),
+    )
+
+
+def _short(text: str) -> str:
+    return redact(" ".join(text.split()))[:MAX_TEXT]
+
+
+def _findings(path: str) -> tuple[int, list[str]]:
+    """How many errors check_config would find, and the first of them as a warning."""
+    from pathlib import Path
+
+    from ..evalconfig import lint
+
+    errors = [f for f in lint.check(Path(path)).findings if f.severity == "error"]
+    first = [f"check_config finds {f.rule} at {f.path or f'line {f.line}'}: {f.message}" for f in errors[:3]]
+    return len(errors), [_short(text) for text in first]
+
+
+def _next_step(path: str, errors: int) -> str:
+    if errors:
+        return f"check_config(config={path!r}): {errors} error{'s' if errors > 1 else ''} to mend before the gates."
+    return f"dry_run(config={path!r}): the first gate; then canary and run, with task_filters as tasks."
+
+
+TOOL = ToolSpec(function=compile_config, step="-", title="Compile a Nemotron config", read_only=False, open_world=True)

@@ -1,0 +1,52 @@
+"""A secret in clear is refused and not repeated."""
+
+from __future__ import annotations
+
+import pytest
+
+from quantgate.errors import ConfigError
+from quantgate.nemotron import clear_secrets
+from quantgate.nemotron.change import Config
+
+KEY = "hf_" + "abcdefghij0123456789"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"evaluation": {"env_vars": {"HF_TOKEN": KEY}}},
+        {"evaluation": {"env_vars": {"HF_TOKEN": f"lit:{KEY}"}}},
+        {"evaluation": {"env_vars": {"MY_API_KEY": "lit:swordfish9"}}},
+        {"evaluation": {"env_vars": {"MY_PASSWORD": "swordfish"}}},
+        {"execution": {"env_vars": {"export": {"WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567"}}}},
+        {"target": {"api_endpoint": {"api_key": "nvapi-" + "a1" * 16}}},
+        {"target": {"api_endpoint": {"url": "https://user:hunter2secret@host/v1"}}},
+        {"deployment": {"command": f"serve --api-key {KEY}"}},
+        {"run": {"wandb": {"api_key": "swordfish9"}}},
+        {"a": "${oc.env:HF_TOKEN,swordfish}"},
+    ],
+)
+def test_a_secret_is_refused_and_only_its_place_is_named(config: Config) -> None:
+    with pytest.raises(ConfigError, match="in clear") as refused:
+        clear_secrets.refuse(config, "eval.yaml")
+    for value in (KEY, "swordfish", "hunter2", "0123456789abcdef", "a1a1"):
+        assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"evaluation": {"env_vars": {"HF_TOKEN": "host:HF_TOKEN", "A_KEY": "OTHER_NAME", "B_KEY": "${oc.env:B_KEY}"}}},
+        {"evaluation": {"env_vars": {"OPENAI_API_KEY": "lit:dummy", "C_KEY": "???", "D_TOKEN": "${oc.env:D_TOKEN,}"}}},
+        {"target": {"api_endpoint": {"api_key_name": "NVIDIA_API_KEY"}}},
+        {"deployment": {"command": "HF_TOKEN=$HF_TOKEN serve --api-key $API_KEY --max-tokens 4096"}},
+        {
+            "evaluation": {
+                "nemo_evaluator_config": {"config": {"params": {"max_new_tokens": 128, "tokenizer": "org/model-12b"}}}
+            }
+        },
+        {"a": "${oc.env:HF_TOKEN,null}", "pad_token": "<|endoftext|>"},
+    ],
+)
+def test_references_and_ordinary_values_pass(config: Config) -> None:
+    clear_secrets.refuse(config, "eval.yaml")
