@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# Two sides of the tests beside each other (tests/conftest.py); 0 runs all in this process.
+WORKERS ?= 2
 
 .PHONY: demo test test-containers test-slurm check docs bench clean
 
@@ -10,7 +12,7 @@ demo: $(VENV)/.ready-demo
 	@$(BIN)/quantgate demo $(DEMO_ARGS)
 
 test: $(VENV)/.ready-dev check
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(PYTEST_ARGS)
 
 # A part of `test` by itself: NEL's docker executor with real containers. Images are kept in QUANTGATE_TEST_CACHE.
 test-containers: $(VENV)/.ready-dev
@@ -24,10 +26,13 @@ check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.ready-dev
 	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/python -m tests.agent.table
 
 bench: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/server_start.py

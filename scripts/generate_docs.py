@@ -11,7 +11,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import manifests
+from copy_skill import differing, renew
+from nemotron_tests import incompatibilities_markdown
 from statistics_tables import oracles_markdown, side_by_side_markdown
+from tool_documents import cost_markdown, renew_snapshots, tools_markdown
 
 from quantgate.benchmarks.env_example import write_env_example
 from quantgate.checkpoint.card.topics import topics_markdown
@@ -20,7 +24,6 @@ from quantgate.checkpoint.recommend_tables import benchmark_tables_markdown
 from quantgate.compare.comparability import fields_markdown
 from quantgate.evalconfig.lint.rules_table import rules_markdown
 from quantgate.launcher.adapter_fields import interceptors_markdown
-from quantgate.nemotron.incompatibilities import table_markdown
 from quantgate.results.checks.table import checks_markdown
 from quantgate.tools import TOOLS
 
@@ -45,7 +48,9 @@ BLOCKS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("references/run-validation.md", "checks", checks_markdown),
     ("references/comparing-runs.md", "compared", fields_markdown),
     ("docs/rules.md", "rules", rules_markdown),
-    ("docs/nemotron.md", "incompatibilities", table_markdown),
+    ("docs/nemotron.md", "incompatibilities", incompatibilities_markdown),
+    ("docs/tools.md", "cost", cost_markdown),
+    ("docs/tools.md", "tools", tools_markdown),
     ("docs/statistics.md", "oracles", oracles_markdown),
     ("docs/statistics.md", "side-by-side", side_by_side_markdown),
 )
@@ -71,9 +76,14 @@ def main() -> int:
             if "--check" not in sys.argv:
                 path.write_text(current, encoding="utf-8")
     if "--check" in sys.argv:
+        outdated += [f"skills/evaluation/{path.as_posix()}" for path in differing()]
+        outdated += manifests.differing()
         sys.stderr.write("".join(f"not current: {entry}; run make docs\n" for entry in outdated))
         return 1 if outdated else 0
     write_env_example()
+    renew_snapshots()
+    renew()
+    manifests.renew()
     return 0
 
 

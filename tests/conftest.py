@@ -5,10 +5,45 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .next_steps import every_result_keeps_what_was_promised  # noqa: F401 - a fixture for all tests
+
 SHARED_CACHE = Path(os.environ.get("QUANTGATE_TEST_CACHE", Path.home() / ".cache" / "quantgate-tests"))
+
+COMPUTING = frozenset(
+    "tests/" + room
+    for room in [
+        "benchmarks",
+        "checkpoint",
+        "compare",
+        "docs",
+        "evalconfig",
+        "nemotron",
+        "results",
+        "server",
+        "statistics",
+    ]
+)
+"""Rooms whose tests compute, and share nothing with others but read-only caches."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With two workers (`-n 2`): one computes, the other runs all that starts evaluations, clusters, containers and servers.
+
+    Those share ports, the containers' storage and the invocation id of made runs, so they run one after the other.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class TwoSides(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            room = "/".join(nodeid.split("/")[:2])
+            return nodeid.partition("::")[0] if room in COMPUTING else "started"
+
+    return TwoSides(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.skill_paths import dead_ends, documents
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,6 +30,13 @@ def test_the_skill_recipes_and_references_are_in_the_wheel(wheel: zipfile.ZipFil
             if file.is_file():
                 assert f"quantgate/_shipped/{file.relative_to(ROOT)}" in names
     assert wheel.read("quantgate/_shipped/SKILL.md") == (ROOT / "SKILL.md").read_bytes()
+
+
+def test_every_path_that_a_skill_names_is_in_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    skills = tmp_path / "quantgate" / "_shipped" / "skills"
+    assert len(documents(skills)) > 20
+    assert dead_ends(skills) == []
 
 
 def test_every_table_and_patch_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:

@@ -5,9 +5,6 @@ Evaluations are not children of the server: they are started by a helper and out
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -15,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from .system import processes
 
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.RLock()
@@ -56,7 +55,7 @@ def run(
         env: Its whole environment.
         seconds: Time limit; its process group is ended when it is reached.
         cwd: Working directory.
-        pass_fds: Descriptors that it inherits under the same numbers.
+        pass_fds: Descriptors that it inherits under the same numbers; none on Windows.
     """
     # Files, not pipes: what the helper starts and leaves behind may hold its output open after it has ended.
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
@@ -69,8 +68,8 @@ def run(
             stderr=subprocess.STDOUT,
             env=dict(env),
             cwd=cwd,
-            pass_fds=tuple(pass_fds),
-            start_new_session=True,
+            **processes.inheriting(tuple(pass_fds)),
+            **processes.own_group(),
         )
         with _lock:
             _running.add(process)
@@ -95,8 +94,8 @@ def _read(out: IO[bytes]) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for sig in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        _signal(process, sig)
+    for force in (False, True):
+        processes.end_group(process.pid, force=force)
         try:
             process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -104,22 +103,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _signal(process: subprocess.Popen[bytes], sig: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, sig)
-        else:
-            process.terminate()
-
-
 def end_all() -> None:
     """End every helper that is still running and make `wait` return; called once, when the server goes."""
     _closing.set()
     with _lock:
-        processes = list(_running)
-    for process in processes:
-        _signal(process, signal.SIGTERM)
-    for process in processes:
+        running = list(_running)
+    for process in running:
+        processes.end_group(process.pid, force=False)
+    for process in running:
         _end(process)
 
 

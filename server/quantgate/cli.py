@@ -1,4 +1,4 @@
-"""The command line: `quantgate serve | call TOOL | tools | eval | watch | runs | demo`."""
+"""The command line: `quantgate serve | call TOOL | tools | eval | watch | runs | doctor | install-skill | demo`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from . import __version__
 from .demo import DEFAULT_CANARY_SAMPLES, DEFAULT_DIRECTORY, DEFAULT_MAX_TOKENS, DEFAULT_SAMPLES
+from .install.arguments import add_arguments as add_install_arguments
+from .system import terminal
 
 MOST_RUNS = 10_000
 """The longest list of `quantgate runs`."""
@@ -22,12 +24,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quantgate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="speak MCP on standard input and output")
-    # Not a flag of `call`: that line is often typed by an agent.
-    serve.add_argument(
-        "--allow-skip-gates",
-        action="store_true",
-        help="let run start without a passed dry run and canary when it is given a reason, without asking you each time",
+    _serve_arguments(commands.add_parser("serve", help="speak MCP on standard input and output, or over HTTP"))
+    token = commands.add_parser("http-token", help="make a token for `serve --http`; it is shown this once")
+    token.add_argument("name", help="whose it is")
+    token.add_argument("--read-only", action="store_true", help="only tools that change nothing")
+    token.add_argument(
+        "--file", type=Path, default=None, help="the tokens file that the line is added to (default: shown)"
     )
     call = commands.add_parser("call", help="call one tool and print its result as JSON")
     call.add_argument("tool", help="the tool's name")
@@ -46,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", help="list what was launched, when, by which config, and how it ended")
     runs.add_argument("--limit", type=_positive, default=20, help="most runs (default %(default)s)")
     runs.add_argument("--json", action="store_true", help="print one JSON array")
+    doctor = commands.add_parser("doctor", help="say what this machine has for an evaluation; exit 0 when it is ready")
+    doctor.add_argument("--workspace", default="", help="a workspace or the root of several")
+    doctor.add_argument("--config", default="", help="a launcher config whose variables are looked up")
+    doctor.add_argument("--host", default="", help="a cluster's login host or name, looked at over SSH")
+    add_install_arguments(
+        commands.add_parser("install-skill", help="install the skills and the server into an agent's client")
+    )
     demo = commands.add_parser("demo", help="evaluate and compare a small real model at two precisions on this machine")
     demo.add_argument("--samples", type=int, default=DEFAULT_SAMPLES, help="samples of each run (default %(default)s)")
     demo.add_argument(
@@ -63,10 +72,84 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _serve_arguments(serve: argparse.ArgumentParser) -> None:
+    # Not a flag of `call`: that line is often typed by an agent.
+    serve.add_argument(
+        "--allow-skip-gates",
+        action="store_true",
+        help="let run start without a passed dry run and canary when it is given a reason, without asking you each time",
+    )
+    serve.add_argument(
+        "--read-only", action="store_true", help="offer only tools that change nothing; beats every other setting"
+    )
+    serve.add_argument("--http", metavar="HOST:PORT", default="", help="speak streamable HTTP there, at /mcp")
+    http = serve.add_argument_group("with --http (docs/serving.md)")
+    # A token is no argument: the list of processes shows arguments to everybody.
+    http.add_argument("--tokens-file", metavar="FILE", default="", help="who may use it; required beyond this machine")
+    http.add_argument("--allowed-host", metavar="NAME", action="append", default=[], help="a further name clients use")
+    http.add_argument(
+        "--allowed-origin", metavar="URL", action="append", default=[], help="a web page that may call it"
+    )
+    http.add_argument(
+        "--requests-per-minute", metavar="N", type=_positive, default=None, help="of one token or peer (default 300)"
+    )
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MOST_RUNS:
         raise argparse.ArgumentTypeError(f"give a number from 1 to {MOST_RUNS}")
     return int(text)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from .errors import QuantgateError
+    from .redact import redact
+
+    settings = (args.tokens_file, args.allowed_host, args.allowed_origin, args.requests_per_minute)
+    if not args.http:
+        if any(settings):
+            print(
+                "--tokens-file, --allowed-host, --allowed-origin and --requests-per-minute go with --http.",
+                file=sys.stderr,
+            )
+            return 2
+        from .server import serve
+
+        serve(allow_skip_gates=args.allow_skip_gates, read_only=args.read_only)
+        return 0
+    from .server.http import limits, serving
+
+    try:
+        serving.serve(
+            args.http,
+            tokens_file=args.tokens_file,
+            allowed_hosts=args.allowed_host,
+            allowed_origins=args.allowed_origin,
+            per_minute=args.requests_per_minute or limits.PER_MINUTE,
+            read_only=args.read_only,
+            allow_skip_gates=args.allow_skip_gates,
+        )
+    except QuantgateError as error:
+        print(redact(str(error)), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _http_token(args: argparse.Namespace) -> int:
+    from .errors import QuantgateError
+    from .server.http import tokens
+
+    try:
+        made = tokens.make(args.name, read_only=args.read_only)
+        if args.file is not None:
+            tokens.append(args.file.expanduser(), made.line)
+    except QuantgateError as error:
+        print(str(error), file=sys.stderr)
+        return 1
+    print(made.token)
+    where = f"its hash is in {args.file}" if args.file is not None else f"its line for the tokens file: {made.line}"
+    print(f"This token is not shown again; {where}", file=sys.stderr)
+    return 0
 
 
 def _call(name: str, text: str) -> int:
@@ -95,7 +178,8 @@ def _call(name: str, text: str) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback could hold a secret; one redacted line says what it was
         print(redact(f"{name} failed with an unexpected {type(error).__name__}: {error}"), file=sys.stderr)
         return 1
-    print(json.dumps(redact_value(result.model_dump(mode="json")), indent=1, ensure_ascii=False), flush=True)
+    clean = redact_value(result.model_dump(mode="json"))
+    print(json.dumps(clean, indent=1, ensure_ascii=not terminal.speaks_utf8()), flush=True)
     return 0
 
 
@@ -127,6 +211,26 @@ def _watching(args: argparse.Namespace) -> int:
         return 130
 
 
+def _set_up(args: argparse.Namespace) -> int:
+    """`doctor` and `install-skill`: 2 for a wrong path, as for a wrong argument."""
+    from .errors import BadInput, QuantgateError
+    from .redact import redact
+
+    try:
+        if args.command == "doctor":
+            from .doctor import doctor
+
+            return doctor(workspace=args.workspace, config=args.config, host=args.host)
+        from .install.command import main as install
+
+        return install(args)
+    except QuantgateError as error:
+        print(redact(str(error)), file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
 def _demo(args: argparse.Namespace) -> int:
     from .demo import play
 
@@ -139,6 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, or 1 when a tool refused; for `watch` how the run ended.
     """
+    terminal.speak_utf8()
     words = list(sys.argv[1:] if argv is None else argv)
     args = _parser().parse_args(words[:1] if words[:1] == ["eval"] else words)
     try:
@@ -155,14 +260,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.command == "serve":
-        from .server import serve
-
-        serve(allow_skip_gates=args.allow_skip_gates)
-        return 0
+        return _serve(args)
+    if args.command == "http-token":
+        return _http_token(args)
     if args.command == "call":
         return _call(args.tool, args.arguments)
     if args.command in {"watch", "runs"}:
         return _watching(args)
+    if args.command in {"doctor", "install-skill"}:
+        return _set_up(args)
     return _demo(args) if args.command == "demo" else _tools()
 
 

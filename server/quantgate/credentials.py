@@ -1,5 +1,7 @@
 """Where a credential comes from: the server's environment, else `.env` beside the config, else `.env` of the workspace.
 
+For a config that was compiled from another file, the `.env` beside that file counts too: its own folder was made by quantgate.
+
 Answers name where a variable was found, never its value. Trust switches count only from the server's own environment: an
 agent can write a `.env` file.
 """
@@ -8,14 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from . import redact, workspace
+from . import origins, redact, workspace
 from .errors import BadInput
 
 TRUST_SWITCHES = frozenset({"NEMO_EVALUATOR_TRUST_PRE_CMD", "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"})
@@ -24,6 +26,8 @@ _STEERS_PROGRAMS = re.compile(
     r"|VIRTUAL_ENV|NEMO_EVALUATOR_(?:TRUST|EXEC_DB).*|QUANTGATE_.*",
     re.IGNORECASE,
 )
+_WHERE_KEYS_GO = frozenset({"NETRC", "WANDB_BASE_URL"})
+"""Whoever writes a `.env` file must not choose which key of netrc is taken, and for which host."""
 MAX_ENV_FILE = 1 << 20
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -37,15 +41,19 @@ class Found:
     found_in: str
 
 
-def env_files(config: Path | None) -> list[Path]:
-    """The `.env` files that count for a config, in the order in which they are asked; no file twice."""
+def env_places(config: Path | None) -> list[Path]:
+    """Where `.env` files count for a config, in the order in which they are asked, whether they are there or not."""
     places = [config.resolve().parent / ".env"] if config else []
+    source = origins.source_of(config) if config else None
+    if source is not None:
+        places.append(source.parent / ".env")
     places.append(workspace.workspace_root() / ".env")
-    seen: list[Path] = []
-    for place in places:
-        if place.is_file() and place not in seen:
-            seen.append(place)
-    return seen
+    return list(dict.fromkeys(places))
+
+
+def env_files(config: Path | None) -> list[Path]:
+    """The `.env` files that there are for a config, in the order in which they are asked; no file twice."""
+    return [place for place in env_places(config) if place.is_file()]
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -85,6 +93,40 @@ def environment(config: Path) -> dict[str, str]:
         merged.update({n: v for n, v in values.items() if n in named and not steers_programs(n)})
     merged.update({n: v for n, v in os.environ.items() if v or n not in merged})
     return merged
+
+
+class Filled(MutableMapping[str, str]):
+    """This process's environment with gaps filled from the `.env` files of a config; what is set goes to the process.
+
+    For lookups by a name that the config gives. Nothing that steers programs comes from a file, as in `environment`.
+
+    Args:
+        config: The file as the user wrote it.
+
+    Raises:
+        BadInput: As `read_env_file`.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self._gaps: dict[str, str] = {}
+        for file in reversed(env_files(config)):
+            values = read_env_file(file).items()
+            self._gaps.update({n: v for n, v in values if not steers_programs(n) and n not in _WHERE_KEYS_GO})
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ.get(name) or self._gaps.get(name) or os.environ[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        os.environ[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del os.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._gaps, **os.environ})
+
+    def __len__(self) -> int:
+        return len({**self._gaps, **os.environ})
 
 
 def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:

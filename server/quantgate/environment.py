@@ -14,7 +14,7 @@ from .evalconfig import compose, variables
 from .evalconfig.document import ConfigDocument, located
 from .gates.planning import cluster_look
 from .gates.planning.cluster_look import Cluster
-from .launcher import containers, package
+from .launcher import containers, here, package
 
 MAX_CLUSTERS = 20
 NOT_ASKED = "not asked: check_environment with this host looks at it"
@@ -133,6 +133,8 @@ def _blockers(
     if composed is None:
         return blockers
     blockers += [f"{c.name} is not set ({c.needed_by})" for c in rows if not c.set]
-    if composed.executor == "local" and not engine.usable:
+    if reason := here.reason_against():
+        blockers.append(f"nothing can be launched from here: {reason}; {here.ELSEWHERE}")
+    elif composed.executor == "local" and not engine.usable:
         blockers.append(f"execution.type local needs a container engine: {engine.reason}")
     return blockers

@@ -7,17 +7,43 @@ waits for. What is for programs is on standard output, in Nemotron's lines; the 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from .errors import BadInput, QuantgateError, Refused
+from .errors import BadInput, QuantgateError, Refused, StorageError
 from .nemotron import commands, compiling, provenance
 from .redact import redact
+
+if TYPE_CHECKING:
+    from .evalconfig.lint import Finding
+    from .gates.judgement.judging import View
 
 CANARY_SAMPLES = 10
 LOOK_SECONDS = 30
 OK, FAILED, INTERRUPTED = 0, 1, 130
+
+
+EPILOG = """\
+The recipe is a word (model_eval, nano3), and needed only for a config's name: a path may stand alone.
+An override is a.b=c, the last one wins; [x, y] and {a: b} are lists and mappings, a.0.b or a[0].b is a position, ~a.b removes.
+A profile is a table of env.toml ($NEMOTRON_ENV_FILE, else the nearest one upwards to the directory with a pyproject.toml).
+Without -r and -b the executor of the config is taken, and the command returns after submission.
+
+  quantgate eval --list
+  quantgate eval nano3 --describe
+  quantgate eval model_eval -c tiny_chat -d
+  quantgate eval -c ./my.yaml --run CLUSTER -t adlr_mmlu -t hellaswag run.model=sft:v2
+
+On standard output: launcher_config, and after a launch launcher_invocation_id, status_command, logs_command.
+Exit codes: 0 done (--run: the run succeeded), 1 refused or failed, 3 the run's state cannot be known, 130 interrupted
+(what was launched goes on).
+"""
+
+
+class _Stopped(Exception):
+    """The person stopped waiting; the text says what goes on, and how to come back to it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="quantgate eval",
         description="Compile a Nemotron evaluation config, check it, and run it through the gates (dry run, canary, run).",
         allow_abbrev=False,
-        epilog="a.b=c overrides a value, the last one wins. Exit: 0 done, 1 refused or failed, 3 not known, 130 interrupted.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-c", "--config", default="", metavar="NAME", help="config name of the recipe, or a path")
     parser.add_argument(
@@ -64,8 +91,11 @@ def main(argv: Sequence[str]) -> int:
     except QuantgateError as error:
         _say(str(error))
         return FAILED
+    except _Stopped as stopped:
+        _say(str(stopped))
+        return INTERRUPTED
     except KeyboardInterrupt:
-        _say("Stopped waiting; what was launched goes on: `quantgate runs` lists it.")
+        _say("Stopped; what was launched, if anything was, goes on: `quantgate runs` lists it.")
         return INTERRUPTED
 
 
@@ -107,15 +137,33 @@ def _run(args: argparse.Namespace) -> int:
     _print(f"launcher_config: {saved.launcher_config}")
     path = str(saved.launcher_config)
     dry = args.dry_run or compiled.dry_run
-    if compiled.squashed.images and not dry:
-        from .nemotron import squashing
-
-        squashing.carry_out(compiled.squashed, told=_say)
+    if not dry:
+        _squash(path, compiled)
     _dry_run(path)
     if dry:
         _say("Dry run: nothing was launched.")
         return OK
-    return _launch(path, compiled, follow=bool(args.run))
+    return _launch(saved, compiled, follow=bool(args.run))
+
+
+def _squash(path: str, compiled: compiling.Compiled) -> None:
+    """Import the images; not for a config that the next gate would refuse anyhow."""
+    if not compiled.squashed.images:
+        return
+    from .nemotron import squashing
+
+    hindered = squashing.hindrances(path, compiled.squashed)
+    for finding in hindered:
+        _finding(finding)
+    if hindered:
+        raise Refused(
+            f"No image was imported: the config has {len(hindered)} errors"
+            if len(hindered) > 1
+            else "No image was imported: the config has an error",
+            where=path,
+            fix="mend the YAML, env.toml or the overrides, and repeat",
+        )
+    squashing.carry_out(compiled.squashed, told=_say)
 
 
 def _recipes(args: argparse.Namespace) -> int:
@@ -132,7 +180,7 @@ def _dry_run(path: str) -> None:
     outcome = launching.dry_run(path)
     for finding in outcome.findings:
         if finding.severity != "note":
-            _say(f"{finding.severity} {finding.rule} {finding.path}: {finding.message}. Fix: {finding.fix}")
+            _finding(finding)
     if not outcome.passed:
         raise Refused(
             f"The dry run did not pass: {outcome.error}",
@@ -142,15 +190,20 @@ def _dry_run(path: str) -> None:
     _say("Gate 1 of 2, NEL's dry run: passed.")
 
 
-def _launch(path: str, compiled: compiling.Compiled, *, follow: bool) -> int:
+def _finding(finding: Finding) -> None:
+    _say(f"{finding.severity} {finding.rule} {finding.path}: {finding.message}. Fix: {finding.fix}")
+
+
+def _launch(saved: provenance.Saved, compiled: compiling.Compiled, *, follow: bool) -> int:
     """The canary, then the run."""
     from .gates.launches import launching
-    from .gates.views import waiting
 
+    path = str(saved.launcher_config)
     tasks, limit = list(compiled.task_filters), compiled.sample_limit
-    _canary(path, tasks, min(CANARY_SAMPLES, limit or CANARY_SAMPLES))
+    _canary(saved, tasks, min(CANARY_SAMPLES, limit or CANARY_SAMPLES))
     launch = launching.run(path, tasks=tasks, max_samples=limit, skip_gates_reason="")
     attempt = launch.attempt
+    _note(saved, "run", attempt.invocation_id)
     lines = commands.commands(attempt.executor, attempt.invocation_id)
     _print(f"launcher_invocation_id: {attempt.invocation_id}")
     _print(f"status_command: {lines.status}")
@@ -161,15 +214,24 @@ def _launch(path: str, compiled: compiling.Compiled, *, follow: bool) -> int:
         return OK
     from .watch.session import exit_code
 
-    while not waiting.ended(view := waiting.until_final([attempt.invocation_id], LOOK_SECONDS)[0]):
-        _say(f"run {attempt.invocation_id}: {view.state}")
-    _say(f"run {attempt.invocation_id}: {view.state}. {view.reason}".rstrip(". ") + ".")
-    _say(f'Before a score is reported: quantgate call verify_run \'{{"run": "{attempt.invocation_id}"}}\'')
+    name = attempt.invocation_id
+    view = _followed(
+        name, "run", f"Come back to it: quantgate watch {name}; end it: quantgate call cancel '{_named(name)}'"
+    )
+    _say(f"run {name}: {view.state}. {view.reason}".rstrip(". ") + ".")
+    _say(f'Before a score is reported: quantgate call verify_run \'{{"run": "{name}"}}\'')
     return exit_code(view)
 
 
-def _canary(path: str, tasks: list[str], samples: int) -> None:
-    """The second gate: a canary, waited for.
+def _note(saved: provenance.Saved, kind: str, name: str) -> None:
+    try:
+        provenance.note_launch(saved, kind, name)
+    except StorageError as error:
+        _say(str(error))  # it was launched all the same
+
+
+def _canary(saved: provenance.Saved, tasks: list[str], samples: int) -> None:
+    """The second gate: a canary, waited for. One of before that failed is made again: the command was repeated.
 
     Raises:
         Refused: It did not pass, or cannot be judged.
@@ -177,19 +239,51 @@ def _canary(path: str, tasks: list[str], samples: int) -> None:
     from .gates.launches import launching
     from .gates.views import waiting
 
+    path = str(saved.launcher_config)
     launch = launching.canary(path, samples=samples, tasks=tasks, again=False)
-    invocation = launch.attempt.invocation_id
-    _say(f"Gate 2 of 2, a canary of {samples} samples a task: {invocation}; the full run waits for it.")
-    while not waiting.ended(view := waiting.until_final([invocation], LOOK_SECONDS)[0]):
-        _say(f"canary {invocation}: {view.state}")
+    if launch.found:
+        name = launch.attempt.invocation_id
+        view = waiting.views([name])[0]
+        if waiting.ended(view) and (view.gate is None or not view.gate.passed):
+            _say(f"The canary {name} of before did not pass; a new one is made.")
+            launch = launching.canary(path, samples=samples, tasks=tasks, again=True)
+    name = launch.attempt.invocation_id
+    _note(saved, "canary", name)
+    _say(f"Gate 2 of 2, a canary of {samples} samples a task: {name}; the full run waits for it.")
+    view = _followed(
+        name, "canary", "The full run was not launched: the same command again takes this canary, and goes on"
+    )
     if view.gate is None or not view.gate.passed:
         reasons = "; ".join(view.gate.reasons[:3]) if view.gate else view.reason or f"it is {view.state}"
         raise Refused(
-            f"The canary {invocation} did not pass, so nothing more was launched: {reasons}",
+            f"The canary {name} did not pass, so nothing more was launched: {reasons}",
             where=path,
-            fix=f'quantgate call logs \'{{"invocation_id": "{invocation}"}}\' tells more; mend it and repeat',
+            fix=f"quantgate call logs '{_named(name)}' tells more; mend it and repeat",
         )
     _say("Gate 2 of 2, the canary: passed.")
+
+
+def _followed(name: str, what: str, come_back: str) -> View:
+    """Wait for the end of a run, with a line for each new state.
+
+    Raises:
+        _Stopped: By Ctrl-C. Nothing was told to the run: it has processes and a session of its own, or is on a cluster.
+    """
+    from .gates.views import waiting
+
+    said = ""
+    try:
+        while not waiting.ended(view := waiting.until_final([name], LOOK_SECONDS)[0]):
+            if view.state != said:
+                _say(f"{what} {name}: {view.state}")
+            said = view.state
+    except KeyboardInterrupt:
+        raise _Stopped(f"Stopped waiting; the {what} {name} goes on. {come_back}.") from None
+    return view
+
+
+def _named(invocation: str) -> str:
+    return json.dumps({"invocation_id": invocation})
 
 
 def _print(text: str) -> None:

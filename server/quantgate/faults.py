@@ -12,9 +12,9 @@ Only tests set it. A config or a `.env` file cannot: variables that begin with Q
 from __future__ import annotations
 
 import os
-import signal
 import time
-from pathlib import Path
+
+from .system import processes
 
 VARIABLE = "QUANTGATE_FAULT"
 LATE_SECONDS = 3.0
@@ -26,7 +26,7 @@ def reached(name: str) -> None:
     if not wanted:
         return
     if wanted == f"kill:{name}":
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), processes.KILL)
     elif wanted == f"orphan:{name}":
         _kill_parent(wanted)
     elif wanted == f"late:{name}":
@@ -36,6 +36,5 @@ def reached(name: str) -> None:
 def _kill_parent(wanted: str) -> None:
     # The parent may have gone by itself, and whoever took its place is none of ours.
     parent = os.getppid()
-    given = Path(f"/proc/{parent}/environ").read_bytes().split(b"\0")
-    if f"{VARIABLE}={wanted}".encode() in given:
-        os.kill(parent, signal.SIGKILL)
+    if processes.variable_of(parent, VARIABLE) == wanted:
+        os.kill(parent, processes.KILL)

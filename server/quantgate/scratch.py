@@ -18,7 +18,7 @@ from pathlib import Path
 
 from . import workspace
 from .errors import StorageError
-from .machine import boot_id
+from .system.machine import boot_id
 
 _mine: set[Path] = set()
 _lock = threading.RLock()

@@ -8,13 +8,13 @@ platform's cache directory.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
 from .errors import BadInput, StorageError
+from .system import mounts
 
 MAX_WORKSPACES = 50
 MAX_ENTRIES = 50
@@ -22,8 +22,7 @@ MAX_ENTRIES = 50
 
 _PATCH_SUFFIXES = {".patch", ".diff", ".sh", ".py"}
 
-MOUNTS = Path("/proc/self/mounts")
-"""The kernel's table of mounted file systems (proc(5)); absent on other systems than Linux."""
+MOUNTS = mounts.TABLE
 # fmt: off
 NETWORK_KINDS = frozenset((
     "9p", "acfs", "afpfs", "afs", "auristorfs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs", "gfs2", "glusterfs", "gpfs",
@@ -96,8 +95,10 @@ class FileSystem:
 def file_system(path: Path) -> FileSystem:
     """The file system that a path lies on, or would lie on once it is made: that of the longest mount point above it."""
     real = path.resolve()
+    if shared := mounts.share(real):
+        return FileSystem(mounts.WINDOWS_SHARE, True, shared)
     best = FileSystem("", False)
-    for mount, kind in _mounts():
+    for mount, kind in mounts.mounted(MOUNTS):
         # Of two mounts on one point the later one hides the earlier.
         if len(mount) >= len(best.mount) and real.is_relative_to(mount):
             best = FileSystem(kind, _is_network(kind), mount)
@@ -109,18 +110,6 @@ def _is_network(kind: str) -> bool:
     if plain == "fuse" and fuse:
         return fuse not in LOCAL_FUSE
     return plain in NETWORK_KINDS
-
-
-def _mounts() -> list[tuple[str, str]]:
-    try:
-        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        import psutil
-
-        return [(p.mountpoint, p.fstype) for p in psutil.disk_partitions(all=True)]
-    rows = [line.split(" ") for line in lines]
-    # The kernel writes a blank in a name as \040.
-    return [(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), row[1]), row[2]) for row in rows if len(row) >= 3]
 
 
 def workspace_root() -> Path:

@@ -7,14 +7,16 @@ import pytest
 
 from quantgate.evalconfig.lint import check
 from quantgate.evalconfig.lint.engine import COMPOSE, RULES
+from quantgate.tools.next_call import whole
 
+from ..next_steps import assert_can_be_followed
 from .corpus import ENVIRONMENT, Case, cases
 from .made_deployments import OF_DEPLOYMENTS
 from .test_rule_conditions import CONDITIONS
 
 CASES = cases()
-ELSEWHERE = {"D12", "D13", "D38", "D39", "T41"}
-"""Rules about checkpoints, broken in test_checkpoint_rules.py and test_named_errors.py."""
+ELSEWHERE = {"D12", "D13", "D38", "D39", "T41", "T42"}
+"""Rules about checkpoints and tokenizers, broken in test_checkpoint_rules.py and test_named_errors.py."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,8 @@ def test_a_broken_config_is_found_by_its_rule_with_a_fix_and_without_a_secret(tm
     found = [finding for finding in report.findings if finding.rule == case.rule]
     assert found, [(finding.rule, finding.path) for finding in report.findings]
     assert all(finding.fix for finding in report.findings)
+    for finding in report.findings:
+        assert_can_be_followed(f"Mend it: {whole(finding.fix, str(path))}")
     lines = path.read_bytes().count(b"\n") + 1
     assert all(1 <= finding.line <= lines for finding in report.findings)
     # What the cases use where a real key would stand.

@@ -35,6 +35,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "rule", "broken", "near_miss"),
     [
         ("missing_tokenizer_for_logprobs", "T34", put(LOGPROB, EXTRA, {}), LOGPROB),
+        ("missing_tokenizer_for_logprobs", "T42", put(LOGPROB, f"{EXTRA}.tokenizer", "/nowhere/tokenizer"), LOGPROB),
         (
             "wrong_endpoint_type",
             "T34",
@@ -150,3 +151,39 @@ def test_tokenizers_in_two_formats_are_not_called_different(tmp_path: Path) -> N
     assert second is not None
     assert tokenizer_files.differences(first, second) is None
     assert tokenizer_files.differences(first, first) == ()
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "mounts", "severity"),
+    [
+        ("/shared/model/tokenizer", {"/shared": "/shared"}, None),
+        ("/tok/own", {"/shared/tokenizers": "/tok:ro"}, None),
+        ("org/model", {}, None),
+        ("/home/me/tokenizer", {}, "warning"),
+        ("/shared/model/tokenizer", {}, "warning"),
+        ("/tokens", {"/shared": "/tok"}, "warning"),
+        ("/checkpoint/tokenizer", {"/shared": "/shared"}, "error"),
+    ],
+)
+def test_a_tokenizer_that_the_task_s_container_does_not_have_is_found(
+    tmp_path: Path, tokenizer: str, mounts: dict[str, str], severity: str | None
+) -> None:
+    text = put(_with_tokenizer(Path("/shared/model"), tokenizer), "execution.mounts.evaluation", mounts)
+    found = [finding for finding in check(write(tmp_path, text)).findings if finding.rule == "T42"]
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+    assert all(finding.path == f"{EXTRA}.tokenizer" and "mount" in finding.fix for finding in found)
+
+
+def test_a_tokenizer_in_a_home_that_is_mounted_is_not_judged(tmp_path: Path) -> None:
+    text = put(_with_tokenizer(Path("/shared/model"), "/home/me/tokenizer"), "execution.mounts.mount_home", True)
+    assert "T42" not in {finding.rule for finding in check(write(tmp_path, text)).findings}
+
+
+@pytest.mark.parametrize(("deployment", "severity"), [("generic", "warning"), ("vllm", "error")])
+def test_top_p_zero_is_megatron_s_word_for_off_and_an_error_for_other_servers(
+    tmp_path: Path, deployment: str, severity: str
+) -> None:
+    base = _megatron() if deployment == "generic" else LOGPROB
+    text = put(base, "evaluation.nemo_evaluator_config.config.params.top_p", 0.0)
+    found = [finding for finding in check(write(tmp_path, text)).findings if finding.rule == "P06"]
+    assert [finding.severity for finding in found] == [severity]

@@ -121,3 +121,14 @@ def test_secrets_that_the_config_itself_gives_are_masked_once_its_environment_wa
     plan.read(_changed(config, **content)).environment()
     assert redact.redact("Zz99yy88xx77ww66") == "[redacted]"
     assert redact.redact("not-known-4711, x9#k, no-key and dummy") == "[redacted], [redacted], no-key and dummy"
+
+
+def test_the_size_of_a_task_without_a_recipe_comes_from_the_registry(config: Path) -> None:
+    (task,) = plan.read(_changed(config, evaluation={"tasks": [{"name": "simple_evals.mmlu_pro"}]})).tasks
+    assert (task.samples, task.requests(0), task.requests(200)) == (12032, 12032, 200)
+
+
+def test_a_limit_counts_for_each_part_of_a_set_in_parts(config: Path) -> None:
+    (task,) = plan.read(_changed(config, evaluation={"tasks": [{"name": "ruler.ruler-16k-chat"}]})).tasks
+    assert task.parts > 1
+    assert task.requests(2) == 2 * task.parts

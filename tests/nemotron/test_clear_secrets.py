@@ -24,6 +24,9 @@ KEY = "hf_" + "abcdefghij0123456789"
         {"deployment": {"command": f"serve --api-key {KEY}"}},
         {"run": {"wandb": {"api_key": "swordfish9"}}},
         {"a": "${oc.env:HF_TOKEN,swordfish}"},
+        {"target": {"api_endpoint": {"api_key": "swordfish"}}},
+        {"anywhere": {"password": "swordfish"}},
+        {"execution": {"env_vars": ["MY_API_KEY=swordfish9"]}},
     ],
 )
 def test_a_secret_is_refused_and_only_its_place_is_named(config: Config) -> None:
@@ -45,8 +48,15 @@ def test_a_secret_is_refused_and_only_its_place_is_named(config: Config) -> None
                 "nemo_evaluator_config": {"config": {"params": {"max_new_tokens": 128, "tokenizer": "org/model-12b"}}}
             }
         },
-        {"a": "${oc.env:HF_TOKEN,null}", "pad_token": "<|endoftext|>"},
+        {"a": "${oc.env:HF_TOKEN,null}", "pad_token": "<|endoftext|>", "eos_token": "stop", "auth": "basic"},
+        {"judge": {"api_key": "JUDGE_API_KEY"}, "api_key": "${oc.env:JUDGE_API_KEY}", "api_key_name": "my_variable"},
     ],
 )
 def test_references_and_ordinary_values_pass(config: Config) -> None:
     clear_secrets.refuse(config, "eval.yaml")
+
+
+def test_the_variable_to_export_is_named_after_the_item_of_a_list() -> None:
+    with pytest.raises(ConfigError, match="say MY_API_KEY") as refused:
+        clear_secrets.refuse({"execution": {"env_vars": {"evaluation": ["MY_API_KEY=swordfish9"]}}}, "eval.yaml")
+    assert "swordfish" not in str(refused.value)

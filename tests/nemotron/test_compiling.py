@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from quantgate import credentials
 from quantgate.errors import BadInput, ConfigError, QuantgateError, UnknownName
 from quantgate.evalconfig import compose
 from quantgate.nemotron import compiling, env_toml, provenance
@@ -157,6 +159,13 @@ def test_a_limit_of_samples_becomes_the_run_s(tmp_path: Path) -> None:
     assert "limit_samples" in repr(compiled.job_config)
 
 
+def test_a_limit_that_a_variable_says_is_a_number(tmp_path: Path) -> None:
+    override = "evaluation.nemo_evaluator_config.config.params.limit_samples=${oc.env:NOT_SET_HERE,7}"
+    compiled = _compiled(tmp_path, CHAT, overrides=(override,))
+    assert compiled.sample_limit == 7
+    assert "limit_samples" not in repr(compiled.launcher_config)
+
+
 def test_a_limit_of_one_task_stays_where_the_gates_see_it(tmp_path: Path) -> None:
     tasks = [
         {"name": "ifeval", "nemo_evaluator_config": {"config": {"params": {"limit_samples": 1}}}},
@@ -235,6 +244,12 @@ def test_images_are_squashed_only_for_a_launch(tmp_path: Path) -> None:
         ({"overrides": ("execution.env_vars=[1]",)}, "env_vars"),
         ({"overrides": ("task_filters=[gone]",)}, "configured: ifeval"),
         ({"overrides": ("execution=3",)}, "must be a section"),
+        ({"overrides": ("run.env=3",)}, "must be a section"),
+        ({"overrides": ("run.artifacts=[1]",)}, "must be a section"),
+        ({"overrides": ("dry_run=yes",)}, "neither true nor false"),
+        ({"overrides": ("dry_run=1",)}, "neither true nor false"),
+        ({"overrides": ("run.env.env_vars=[A]",)}, "no mapping of variables"),
+        ({"overrides": ("run.wandb.api_key=abcdefghij0123456789",)}, r"given\.yaml or .*env\.toml or the overrides"),
         ({"overrides": ("evaluation=[]",), "tasks": ("ifeval",)}, "No task is configured"),
     ],
 )
@@ -248,3 +263,118 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, request
 def test_without_config_and_recipe_it_asks_for_one() -> None:
     with pytest.raises(BadInput, match="No config is given"):
         compiling.compile_request(Request())
+
+
+@pytest.mark.parametrize(
+    ("override", "dry"),
+    [
+        ("dry_run=true", True),
+        ('dry_run="true"', True),
+        ("dry_run=${oc.env:NOT_SET_HERE,true}", True),
+        ("dry_run=${oc.env:NOT_SET_HERE,false}", False),
+        ("dry_run=null", False),
+    ],
+)
+def test_a_dry_run_is_one_however_true_is_written(tmp_path: Path, override: str, dry: bool) -> None:
+    compiled = _compiled(tmp_path, CHAT, overrides=(override,))
+    assert compiled.dry_run is dry
+    assert "dry_run" not in compiled.launcher_config
+
+
+def test_the_profile_s_variables_reach_every_job_and_the_config_s_own_stay(tmp_path: Path) -> None:
+    served = {
+        **SERVED,
+        "env_vars": {"MINE": "lit:yaml"},
+        "run": {
+            **SERVED["run"],
+            "env": {**SERVED["run"]["env"], "env_vars": {"MINE": "profile", "HF_HOME": "/lustre/hf"}},
+        },
+    }
+    overrides = ("run.env.env_vars.HF_TOKEN=${oc.env:HF_TOKEN}",)
+    compiled = _compiled(tmp_path, served, profile="cluster", overrides=overrides)
+    assert compiled.launcher_config["env_vars"] == {
+        "MINE": "lit:yaml",
+        "HF_HOME": "lit:/lustre/hf",
+        "HF_TOKEN": "host:HF_TOKEN",
+    }
+    assert "env_vars.HF_HOME: taken from run.env.env_vars" in [change.what for change in compiled.changes]
+
+
+def test_a_profile_of_a_cluster_does_not_move_a_local_config_and_this_is_said(tmp_path: Path) -> None:
+    overrides = ("run.env.tunnel=ssh", "run.env.remote_job_dir=/lustre/jobs", "deployment.image=a/b:1")
+    compiled = _compiled(tmp_path, CHAT, profile="cluster", overrides=overrides, launching=True)
+    assert compiled.launcher_config["execution"]["type"] == "local"
+    assert compiled.squashed.images == ()
+    assert "execution.type: stays local, though run.env.executor is slurm" in [c.what for c in compiled.changes]
+
+
+def test_force_squash_that_imports_nothing_says_why(tmp_path: Path) -> None:
+    said = [c for c in _compiled(tmp_path, CHAT, force_squash=True).changes if c.what.startswith("squash")]
+    assert [change.why for change in said] == [
+        "images are imported only for a launch (--run or --batch without --dry-run)"
+    ]
+    assert not [c for c in _compiled(tmp_path, CHAT).changes if c.what.startswith("squash")]
+
+
+def test_a_variable_of_the_env_file_beside_the_config_fills_what_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MY_MODEL", raising=False)
+    monkeypatch.setenv("MY_URL", "http://127.0.0.1:1/v1/chat/completions")
+    (tmp_path / ".env").write_text(
+        "MY_MODEL=org/model\nMY_URL=http://other\nMY_API_KEY=swordfish-of-a-file\nPATH=/evil\n"
+    )
+    endpoint = {"url": "${oc.env:MY_URL}", "model_id": "${oc.env:MY_MODEL}", "api_key_name": "MY_API_KEY"}
+    path = tmp_path / "eval.yaml"
+    path.write_text(yaml.safe_dump({**CHAT, "target": {"api_endpoint": endpoint}, "x": "${oc.env:PATH}"}))
+    compiled = compiling.compile_request(Request(config=str(path), start=tmp_path))
+    given = compiled.launcher_config["target"]["api_endpoint"]
+    assert (given["model_id"], given["url"]) == ("org/model", "http://127.0.0.1:1/v1/chat/completions")
+    assert compiled.launcher_config["x"] == os.environ["PATH"]
+
+
+def test_the_env_file_beside_the_user_s_config_counts_for_the_snapshot_and_no_key_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MY_API_KEY", raising=False)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / ".env").write_text("MY_API_KEY=swordfish-of-a-file\n")
+    path = mine / "eval.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {**CHAT, "target": {"api_endpoint": {**CHAT["target"]["api_endpoint"], "api_key_name": "MY_API_KEY"}}}
+        )
+    )
+    compiled = compiling.compile_request(Request(config=str(path), start=tmp_path))
+    saved = provenance.save(compiled, base=tmp_path)
+    assert credentials.environment(saved.launcher_config)["MY_API_KEY"] == "swordfish-of-a-file"
+    (found,) = credentials.locate(["MY_API_KEY"], saved.launcher_config)
+    assert found.found_in == str(mine / ".env")
+    for file in (*tmp_path.rglob("*.yaml"), *Path(os.environ["QUANTGATE_HOME"]).rglob("*.json")):
+        assert "swordfish" not in file.read_text()
+    copied = tmp_path / "copied.yaml"
+    copied.write_bytes(saved.launcher_config.read_bytes())
+    assert "MY_API_KEY" not in credentials.environment(copied)
+
+
+@pytest.mark.parametrize(("group", "kind"), [("slurm/default", "slurm"), ("local", "local")])
+def test_a_type_that_only_the_defaults_list_says_is_kept(tmp_path: Path, group: str, kind: str) -> None:
+    execution = (
+        {"account": "a", "partition": "b", "hostname": "login", "output_dir": "/shared/out"} if kind == "slurm" else {}
+    )
+    config = {
+        "defaults": [{"execution": group}, {"deployment": "vllm"}, "_self_"],
+        "run": {"env": {"executor": "local"}},
+        "execution": execution,
+        "deployment": {"image": "a/b:1", "checkpoint_path": "/shared/m"},
+        "evaluation": {"tasks": [{"name": "ifeval"}]},
+    }
+    compiled = _compiled(tmp_path, config)
+    assert compiled.launcher_config["execution"]["type"] == kind
+    assert compiled.launcher_config["deployment"]["type"] == "vllm"
+    assert compiled.launcher_config["defaults"] == config["defaults"]
+    assert compiled.launcher_config["execution"].get("account") == execution.get("account")
+    moved = _compiled(tmp_path, config, overrides=("execution.type=process",))
+    assert moved.launcher_config["execution"]["type"] == "process"
+    assert moved.launcher_config["defaults"][0] == {"execution": "local"}

@@ -109,3 +109,10 @@ def test_the_search_ends_at_the_project_s_directory(tmp_path: Path, monkeypatch:
     monkeypatch.setenv(env_toml.VARIABLE, str(tmp_path / "gone.toml"))
     with pytest.raises(ConfigError, match="names no file"):
         env_toml.find(inner)
+
+
+def test_it_is_said_when_the_yaml_s_own_value_stays() -> None:
+    config = {"run": {"env": {"nodes": 1, "gpus_per_node": 8}}}
+    file = EnvFile(Path("env.toml"), {"cl": {"nodes": 4, "gpus_per_node": 8, "account": "a"}})
+    said = [change.what for change in env_toml.apply(config, file, "cl").changes]
+    assert said == ["run.env: the profile 'cl' is merged", "run.env.nodes: the YAML's stays, not the profile's"]

@@ -13,7 +13,7 @@ from quantgate import cli, eval_command
 from quantgate.errors import Refused
 from quantgate.gates.launches import launching
 from quantgate.gates.views import waiting
-from quantgate.nemotron import env_toml
+from quantgate.nemotron import env_toml, squashing
 
 CONFIG: dict[str, Any] = {
     "output_dir": "./output",
@@ -35,20 +35,27 @@ class Gates:
         self.dry_run_passes = True
         self.canary_passes = True
         self.states = ["succeeded"]
+        self.found = False
+        self.interrupted_at = ""
 
     def dry_run(self, config: str) -> Any:
         self.asked.append(("dry_run", Path(config).name))
         return SimpleNamespace(passed=self.dry_run_passes, findings=[], error="2 errors to mend first")
 
     def canary(self, config: str, *, samples: int, tasks: list[str], again: bool) -> Any:
-        self.asked.append(("canary", samples, tasks))
-        return SimpleNamespace(attempt=SimpleNamespace(invocation_id="canary1"))
+        self.asked.append(("canary", samples, tasks, "again") if again else ("canary", samples, tasks))
+        if again:
+            self.canary_passes = True
+        found = self.found and not again
+        return SimpleNamespace(attempt=SimpleNamespace(invocation_id="canary1"), found=found)
 
     def run(self, config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> Any:
         self.asked.append(("run", max_samples, tasks, skip_gates_reason))
         return SimpleNamespace(attempt=SimpleNamespace(invocation_id="run1", executor="process"), warnings=[])
 
-    def view(self, names: list[str], seconds: float) -> list[Any]:
+    def view(self, names: list[str], seconds: float = 0) -> list[Any]:
+        if names == [self.interrupted_at]:
+            raise KeyboardInterrupt
         if names == ["canary1"]:
             gate = SimpleNamespace(passed=self.canary_passes, reasons=("every answer was empty",))
             return [SimpleNamespace(state="succeeded", gate=gate, reason="")]
@@ -62,6 +69,7 @@ def gates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Gates:
     for name in ("dry_run", "canary", "run"):
         monkeypatch.setattr(launching, name, getattr(stand_in, name))
     monkeypatch.setattr(waiting, "until_final", stand_in.view)
+    monkeypatch.setattr(waiting, "views", stand_in.view)
     monkeypatch.delenv(env_toml.VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "eval.yaml").write_text(yaml.safe_dump(CONFIG))
@@ -94,6 +102,8 @@ def test_a_batch_goes_through_both_gates_and_returns_after_submission(
         "logs_command",
     ]
     assert out[2] == "status_command: quantgate watch run1"
+    launched = Path(out[0].removeprefix("launcher_config: ")).with_name("launched.yaml")
+    assert yaml.safe_load(launched.read_text()) == {"canary": "canary1", "run": "run1"}
     assert gates.asked == [("dry_run", "eval.yaml"), ("canary", 3, ["ifbench"]), ("run", 3, ["ifbench"], "")]
 
 
@@ -162,3 +172,80 @@ def test_recipes_are_listed_and_described(gates: Gates, capsys: pytest.CaptureFi
     assert "tiny_chat" in capsys.readouterr().out
     assert eval_command.main(["nano3", "--describe"]) == 0
     assert "rl:latest" in capsys.readouterr().out
+
+
+def test_help_names_every_exit_code_and_the_lines_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        eval_command.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for said in ("0 done", "1 refused", "3 the run's state", "130 interrupted", "launcher_invocation_id", "env.toml"):
+        assert said in text
+    flags = {"--config", "--run", "--batch", "--dry-run", "--task", "--force-squash", "--list", "--describe"}
+    documented = (Path(__file__).parents[2] / "docs" / "nemotron.md").read_text()
+    assert all(flag in text and flag in documented for flag in flags)
+
+
+def test_ctrl_c_while_the_run_is_followed_names_it_and_how_to_come_back(
+    gates: Gates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates.interrupted_at = "run1"
+    assert eval_command.main(["-c", "./eval.yaml", "-r", "here"]) == 130
+    captured = capsys.readouterr()
+    assert "launcher_invocation_id: run1" in captured.out
+    last = captured.err.splitlines()[-1]
+    assert last.startswith("Stopped waiting; the run run1 goes on.")
+    assert "quantgate watch run1" in last
+    assert "quantgate call cancel" in last
+
+
+def test_ctrl_c_while_the_canary_runs_says_that_nothing_more_was_launched(
+    gates: Gates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates.interrupted_at = "canary1"
+    assert eval_command.main(["-c", "./eval.yaml", "-r", "here"]) == 130
+    captured = capsys.readouterr()
+    assert "launcher_invocation_id" not in captured.out
+    assert "The full run was not launched: the same command again takes this canary" in captured.err
+    assert [name for name, *_ in gates.asked] == ["dry_run", "canary"]
+
+
+def test_a_failed_canary_of_before_is_made_again(gates: Gates, capsys: pytest.CaptureFixture[str]) -> None:
+    gates.found, gates.canary_passes = True, False
+    assert eval_command.main(["-c", "./eval.yaml"]) == 0
+    assert [row[0] for row in gates.asked] == ["dry_run", "canary", "canary", "run"]
+    assert gates.asked[2][-1] == "again"
+    assert "canary1 of before did not pass; a new one is made" in capsys.readouterr().err
+
+
+def test_a_passed_canary_of_before_is_taken(gates: Gates) -> None:
+    gates.found = True
+    assert eval_command.main(["-c", "./eval.yaml"]) == 0
+    assert [row[0] for row in gates.asked] == ["dry_run", "canary", "run"]
+
+
+def test_a_state_is_said_once(gates: Gates, capsys: pytest.CaptureFixture[str]) -> None:
+    gates.states = ["pending", "running", "running", "running", "succeeded"]
+    assert eval_command.main(["-c", "./eval.yaml", "-r", "here"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("run run1")]
+    assert lines == ["run run1: pending", "run run1: running", "run run1: succeeded."]
+
+
+def test_no_image_is_imported_for_a_config_with_errors(
+    gates: Gates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("an image was imported")
+
+    monkeypatch.setattr(squashing, "carry_out", never)
+    profile = {"executor": "slurm", "tunnel": "ssh", "host": "login", "remote_job_dir": "/shared/jobs"}
+    (tmp_path / "env.toml").write_text("[cl]\n" + "".join(f'{key} = "{value}"\n' for key, value in profile.items()))
+    served = {"type": "generic", "image": "a/b:1", "command": "serve", "checkpoint_path": "/shared/m", "port": 1}
+    execution = {"type": "slurm", "account": "a", "partition": "p", "output_dir": "/shared/out"}
+    config = {"execution": execution, "deployment": served, "evaluation": {"tasks": [{"name": "no-such-task-at-all"}]}}
+    (tmp_path / "eval.yaml").write_text(yaml.safe_dump(config))
+    assert eval_command.main(["-c", "./eval.yaml", "-r", "cl"]) == 1
+    assert gates.asked == []
+    err = capsys.readouterr().err
+    assert "No image was imported" in err
+    assert "no-such-task-at-all" in err

@@ -121,3 +121,14 @@ def test_a_variable_is_written_out_but_for_jobs_and_secrets() -> None:
 
 def test_what_a_variable_brings_is_not_resolved_again() -> None:
     assert written({"a": "x${oc.env:V}"}, {"V": "${oc.env:V}${run.a}"})["a"] == "x${oc.env:V}${run.a}"
+
+
+def test_what_is_not_closed_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"target\.model.*is not closed"):
+        written({"target": {"model": "${oc.env:MODEL"}})
+    assert written({"a": r"plain \${x", "b": "echo ${x} }"}) == {"a": r"plain \${x", "b": "echo ${x} }"}
+
+
+def test_an_artifact_without_a_name_is_told_how_to_be_written() -> None:
+    with pytest.raises(ConfigError, match=r"write \$\{art:model,path\}"):
+        written({"a": "${art:}"})

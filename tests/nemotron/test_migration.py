@@ -32,6 +32,13 @@ def test_every_row_of_the_table_has_a_test_here() -> None:
     assert named == set(incompatibilities.table())
 
 
+def test_the_sixteen_that_were_known_before_stand_first_in_the_table() -> None:
+    known = "execution_env_vars bare_values unset_host local_parallel multiple_instances composition required_null proxy_null"
+    known += " export_wandb_null local_tokenizer trailing_slash top_level_tasks target_with_deployment hosted_endpoint"
+    known += " export_variables iteration_directory"
+    assert list(incompatibilities.table())[:16] == known.split()
+
+
 @pytest.mark.parametrize("given", [None, {}, {"evaluation": {}}, {"evaluation": None}])
 def test_row_execution_env_vars__empty_forms_leave_nothing(given: Any) -> None:
     config = migrated(slurm(env_vars=given))
@@ -68,6 +75,7 @@ def test_row_execution_env_vars__forms_that_mean_nothing_are_refused(given: Any)
         ("HF_TOKEN", "host:HF_TOKEN"),
         ("/lustre/hf", "lit:/lustre/hf"),
         ("word", "lit:word"),
+        ("INFO", "lit:INFO"),
         (1, "lit:1"),
         (True, "lit:true"),
         ("", "lit:"),
@@ -82,6 +90,11 @@ def test_row_bare_values__get_the_prefix_that_they_mean(value: Any, new: str) ->
     evaluation = migrated(config)["evaluation"]
     assert evaluation["env_vars"] == {"A": new}
     assert evaluation["tasks"][0]["env_vars"] == {"B": new}
+
+
+def test_row_bare_values__a_setting_in_capitals_is_a_variable_where_one_of_that_name_is_set() -> None:
+    prefixed = [variables.prefixed_value("INFO", "at", environment) for environment in ({}, {"INFO": "x"})]
+    assert prefixed == ["lit:INFO", "host:INFO"]
 
 
 def test_row_bare_values__prefixing_twice_changes_nothing_more() -> None:
@@ -243,3 +256,25 @@ def test_no_step_changes_the_config_that_it_was_given() -> None:
     before = repr(config)
     migrated(config)
     assert repr(config) == before
+
+
+@pytest.mark.parametrize("place", ["export", "execution.mounts", "execution.sbatch_extra_flags", "evaluation.env_vars"])
+def test_row_null_section__is_dropped_where_nel_would_read_keys(place: str) -> None:
+    *way, key = place.split(".")
+    config = {**slurm(), "evaluation": {"tasks": [{"name": "t", "env_vars": None}]}}
+    holder = config
+    for name in way:
+        holder = holder[name]
+    holder[key] = None
+    done = migrated(config)
+    for name in way:
+        done = done[name]
+    assert key not in done
+    assert "env_vars" not in migrated(config)["evaluation"]["tasks"][0]
+
+
+def test_row_null_section__a_null_that_asks_for_the_default_stays() -> None:
+    assert (
+        migrated({**slurm(walltime=None), "deployment": {"type": "vllm", "env_vars": None}})["deployment"]["env_vars"]
+        is None
+    )

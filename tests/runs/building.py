@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from quantgate.machine import boot_id
 from quantgate.runs.rundir import RunDir, TaskDir
+from quantgate.system.machine import boot_id
 
 DATA = Path(__file__).parents[1] / "data" / "runs"
 REAL = DATA / "20261121_095453-5f3c9a1e7b2d4860"

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from quantgate.launcher.runner_record import RunnerRecord, alive, read_runner
-from quantgate.machine import start_ticks
 from quantgate.runs.process import runner_of
+from quantgate.system.machine import start_ticks
 
 from .building import empty_task, runner
 

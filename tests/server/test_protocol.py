@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import anyio
 import pytest
@@ -53,6 +55,21 @@ def test_the_protocol_versions_are_the_two_that_are_promised(mode: str) -> None:
 
 async def _version(client: Client) -> str:
     return str(client.protocol_version)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_server_has_an_icon_of_its_own_that_nothing_is_fetched_for(mode: str) -> None:
+    async def use(client: Client) -> tuple[Any, Any]:
+        return client.server_info, (await client.list_tools()).tools
+
+    info, tools = _with_client(mode, use)
+    (icon,) = info.icons
+    kind, _, data = icon.src.partition(";base64,")
+    assert (kind, icon.mime_type) == ("data:image/svg+xml", "image/svg+xml")
+    assert ElementTree.fromstring(base64.b64decode(data)).tag.endswith("svg")
+    assert len(icon.src) < 800
+    # Eighteen copies of it would cost a quarter of what the list of tools may have.
+    assert all(tool.icons is None for tool in tools)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -190,7 +207,11 @@ def test_a_waiting_call_does_not_hold_the_server_when_its_input_ends(tmp_path: P
 
 
 def test_importing_the_server_imports_nothing_of_the_launcher_and_prints_nothing() -> None:
-    code = "import sys, quantgate.server; print([m for m in sys.modules if m.startswith(('nemo_evaluator', 'hydra', 'paramiko'))])"
+    code = (
+        "import sys, quantgate.server as s; s.build(); "
+        "heavy = ('nemo_evaluator', 'hydra', 'paramiko', 'numpy', 'jinja2', 'ruamel', 'quantgate.server.http'); "
+        "print([m for m in sys.modules if m.startswith(heavy)])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert done.stderr == ""

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quantgate.errors import ConfigError
-from quantgate.nemotron import env_toml
+from quantgate.errors import ClusterError, ConfigError
+from quantgate.nemotron import env_toml, squashing
+from quantgate.tools import compile_config as tool
 from quantgate.tools.compile_config import compile_config
+from tests.cluster.test_squash_import import Here
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +54,77 @@ def test_a_secret_in_clear_is_refused(tmp_path: Path) -> None:
             recipe="model_eval", config="tiny_chat", overrides=["target.api_endpoint.api_key=nvapi-" + "a1" * 20]
         )
     assert not (tmp_path / ".nemotron").exists()
+
+
+PROFILE = """
+[cl]
+executor = "slurm"
+tunnel = "ssh"
+host = "login"
+user = "me"
+account = "team"
+partition = "batch"
+remote_job_dir = "{directory}"
+"""
+SERVED = """
+execution: {{type: slurm, output_dir: /shared/out}}
+deployment:
+  type: generic
+  image: nvcr.io/nvidia/nemo:25.11
+  checkpoint_path: /shared/model/iter_0000100
+  command: serve
+  port: 8000
+  served_model_name: m
+evaluation:
+  tasks: [{{name: {task}}}]
+"""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Here:
+    """A login node that is this machine's shell, with stand-ins for sbatch and enroot; its jobs end before sbatch returns."""
+    base = tmp_path / "cluster"
+    base.mkdir()
+    here = Here(base)
+    monkeypatch.setattr(squashing, "_connection", lambda _: here)
+    (tmp_path / "env.toml").write_text(PROFILE.format(directory=base / "jobs"))
+    (tmp_path / "served.yaml").write_text(SERVED.format(task="ifbench.ifbench"))
+    return here
+
+
+def test_force_squash_imports_the_image_each_time_and_the_config_names_its_file(cluster: Here) -> None:
+    for count in (1, 2):
+        done = compile_config(config="./served.yaml", profile="cl", force_squash=True)
+        assert len(cluster.calls()) == count, done.warnings
+        assert not [warning for warning in done.warnings if "import" in warning]
+    squashed = cluster.base / "jobs" / "nvcr_io_nvidia_nemo_25_11.sqsh"
+    assert squashed.read_text() == "docker://nvcr.io#nvidia/nemo:25.11\n"
+    assert yaml.safe_load(Path(done.launcher_config).read_text())["deployment"]["image"] == str(squashed)
+
+
+def test_an_import_that_outlasts_the_call_is_left_going_and_told(
+    cluster: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "SQUASH_SECONDS", 0.0)
+    (cluster.base / "lost").touch()
+    (cluster.base / "state").write_text("PENDING\n")
+    done = compile_config(config="./served.yaml", profile="cl", force_squash=True)
+    assert "goes on as job 4101 on login" in done.warnings[-1]
+    assert "do not compile with force_squash again" in done.warnings[-1]
+
+
+def test_a_failed_import_is_an_error_with_the_image_and_the_snapshots_are_there(cluster: Here, tmp_path: Path) -> None:
+    (cluster.base / "fail").touch()
+    with pytest.raises(ClusterError, match=r"nvcr\.io/nvidia/nemo:25\.11 could not be imported.*401 Unauthorized"):
+        compile_config(config="./served.yaml", profile="cl", force_squash=True)
+    assert list((tmp_path / ".nemotron" / "jobs").glob("*/job.yaml"))
+
+
+def test_no_image_is_imported_without_a_cluster_or_for_a_config_with_errors(cluster: Here, tmp_path: Path) -> None:
+    hosted = compile_config(recipe="model_eval", config="tiny_chat", force_squash=True)
+    assert hosted.warnings[-1] == "no image was imported: the executor is not slurm"
+    (tmp_path / "served.yaml").write_text(SERVED.format(task="no-such-task-at-all"))
+    broken = compile_config(config="./served.yaml", profile="cl", force_squash=True)
+    assert "mend the config's errors first" in broken.warnings[-1]
+    assert compile_config(config="./served.yaml", profile="cl").task_filters == []
+    assert cluster.calls() == []

@@ -110,3 +110,14 @@ def test_nel_itself_accepts_the_config_that_was_built_edited_and_filled(
     printed = door.dry_run(Path(built.path), {**os.environ, "HF_TOKEN": "x"}).output
     assert "run.sub" in printed or "sbatch" in printed
     assert Path(built.path).read_text() == written
+
+
+def test_the_parallelism_of_the_call_counts_beside_a_deployment_set_in_it(tmp_path: Path) -> None:
+    built = build_config("slurm", "vllm", "chat_reasoning", [], output=str(tmp_path / "slurm.yaml"))
+    wanted = [
+        "evaluation.nemo_evaluator_config.config.params.parallelism=32",
+        "deployment.image=vllm/vllm-openai:v0.20.0",
+    ]
+    answer = edit_config(built.path, model=str(SAMPLES / "fp8_default"), gpus=8, gpu_memory_gb=80, set=wanted)
+    assert "--max-num-seqs = ceil(parallelism 32 / (DP 8 x 1 instance)) = 4" in answer.warnings
+    assert "D37" not in [finding.rule for finding in answer.findings]

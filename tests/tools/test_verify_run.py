@@ -43,7 +43,8 @@ def test_a_valid_run_gives_a_score_with_its_scale_error_and_samples(run: Path) -
     assert task.score.stderr == pytest.approx(0.05)
     assert result.next_step == (
         "Report each score with its metric, scale, standard error and number of samples, and that it is a subset of 20 of 294 "
-        "samples, and what the warnings say."
+        "samples, and what the warnings say. What quantization cost: compare_runs(baseline='<run of the unquantized model>', "
+        f"candidate='{run.name.split('-')[1]}'), both valid."
     )
 
 
@@ -125,5 +126,5 @@ def test_a_score_at_the_end_of_its_scale_is_no_certainty(run: Path) -> None:
 
 def test_the_description_is_short_and_says_what_the_example_needs() -> None:
     text = " ".join((tool.TOOL.function.__doc__ or "").split())
-    assert len(text) < 420
+    assert len(text) < 440
     assert 'verify_run(run="' in text

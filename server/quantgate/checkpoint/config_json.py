@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import CheckpointError
+from ..system import files
 
 MAX_JSON_BYTES = 20 * 1024 * 1024
 _WHY = {
@@ -36,8 +37,7 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         CheckpointError: The file does not exist, may not be read, or is not a regular file.
     """
     try:
-        # Without O_NONBLOCK, opening a FIFO waits for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = files.open_to_read(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     try:

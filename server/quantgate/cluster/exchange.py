@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import select
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 import paramiko
 
+from ..system import links
 from . import words
 
 MAX_NOISE = 64 << 10
@@ -134,13 +134,11 @@ class _Streams:
 
     def read(self, channel: paramiko.Channel, deadline: float) -> None:
         """Read until the command has ended, or until there is too much."""
-        ready = select.poll()
-        ready.register(channel, select.POLLIN)
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            ready.poll(min(left, 1.0) * 1000)
+            links.wait_to_read(channel, min(left, 1.0))
             # Taken before the end of the output is: both may come between two looks, and the end comes first.
             closed = channel.closed
             while channel.recv_ready() and not self.full:

@@ -48,6 +48,15 @@ def find(name: str, user: str = "") -> Host:
     return Host(address, "")
 
 
+def login(host: Host) -> str:
+    """The user that ssh logs in as.
+
+    Raises:
+        ClusterError: ssh cannot resolve the host.
+    """
+    return ssh_settings.resolve(host.address).user
+
+
 def differences(host: Host) -> list[str]:
     """Where clusters.yaml says something that plain ssh, and so NEL, does not do.
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from paramiko.agent import AgentSSH
 from paramiko.auth_strategy import AuthResult, AuthSource, AuthStrategy
 
+from ..system import links
 from .ssh_settings import HostSettings
 
 AGENT_SECONDS = 15.0
@@ -122,14 +123,12 @@ class _Agent(AgentSSH):
 
     def __init__(self) -> None:
         super().__init__()
-        self._link: socket.socket | None = None
+        self._link: Any = None
 
     def reach(self, place: str) -> None:
         """Ask it for its keys; an agent that is gone or silent has none."""
-        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._link.settimeout(AGENT_SECONDS)
         with contextlib.suppress(OSError, paramiko.SSHException):
-            self._link.connect(place)
+            self._link = links.agent_link(place, AGENT_SECONDS)
             self._connect(self._link)  # type: ignore[attr-defined]
 
     def close(self) -> None:

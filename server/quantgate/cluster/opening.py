@@ -167,8 +167,17 @@ def _refusal(settings: HostSettings, keys: Identities, error: BaseException) -> 
     return ClusterError(
         f"{settings.alias} does not accept a key of ours for the user {settings.user!r}",
         where=f"{settings.hostname}:{settings.port}; {'; '.join(notes)}",
-        fix=f"a person makes `ssh {settings.alias} true` work without a password; do not try again before",
+        fix=f"{_own_user(settings)}a person makes `ssh {settings.alias} true` work without a password; do not try again before",
     )
+
+
+def _own_user(settings: HostSettings) -> str:
+    """Where a user was given who is not the one of ssh's settings: that one is likely meant."""
+    given, _, node = settings.alias.rpartition("@")
+    if not given:
+        return ""
+    own = ssh_settings.resolve(node).user
+    return "" if own == given else f"ssh's settings log in to {node} as {own}: give execution.username={own}; else "
 
 
 def _named(files: Sequence[object]) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
-import socket
 import subprocess
 
 from ..errors import BadInput
+from ..system import links, processes
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@%+-]*")
 _MARK = re.compile(r"%([%hpr])")
@@ -26,31 +24,16 @@ class Proxy:
     """
 
     def __init__(self, command: str) -> None:
-        self.socket, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                # As ssh does: the user's own line, for a shell that it replaces.
-                ["/bin/sh", "-c", f"exec {command}"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except BaseException:
-            self.socket.close()
-            raise
-        finally:
-            theirs.close()
+        self.socket, self._process = links.carrier(command)
 
     def close(self) -> None:
         """End it with whatever it started, and wait for its end."""
         self.socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(CLOSED_SECONDS)
-        for signum in (signal.SIGTERM, signal.SIGKILL):
+        for force in (False, True):
             # Its group is its own; what it left in there goes too.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signum)
+            processes.end_group(self._process.pid, force=force)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
                 break

@@ -119,14 +119,36 @@ def wait(
         ClusterError: It failed. The message names the image and shows the end of its log.
         Unreachable: The cluster does not answer, or it is not done in time.
     """
+    state = until_done(connection, running, seconds=seconds, sleep=sleep, told=told)
+    if state:
+        raise Unreachable(
+            f"The import of {running.image} is not done after {seconds:.0f} s (job {running.job_id} is {state})",
+            where=f"{connection.host}:{running.target}",
+            fix="it goes on there; call this again, and a file that is there by then is taken",
+        )
+
+
+def until_done(
+    connection: Connection,
+    running: Import,
+    *,
+    seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+    told: Callable[[str], None] = lambda _: None,
+) -> str:
+    """As `wait`; but an import that is not done in time is no error.
+
+    Returns:
+        Empty when the file is there; else the state of the job, as Slurm calls it, or `not seen`.
+    """
     if not running.job_id:
-        return
+        return ""
     deadline, last, settling = time.monotonic() + seconds, "", 0
     while True:
         rows = _run(connection, ["look", running.target, running.job_id], LOOK_SECONDS)
         if ended := rows.get("@ended"):
             if ended[0] == "0":
-                return
+                return ""
             raise _failed(connection, running, f"enroot ended with exit code {ended[0]}", rows.get("@log", []))
         if stopped := rows.get("@stopped"):
             raise _failed(connection, running, f"its job ended as {stopped[0]}", rows.get("@log", []))
@@ -138,11 +160,7 @@ def wait(
             told(f"importing {running.image}: job {running.job_id} is {state}")
             last = state
         if time.monotonic() >= deadline:
-            raise Unreachable(
-                f"The import of {running.image} is not done after {seconds:.0f} s (job {running.job_id} is {last or 'not seen'})",
-                where=f"{connection.host}:{running.target}",
-                fix="it goes on there; call this again, and a file that is there by then is taken",
-            )
+            return last or "not seen"
         sleep(POLL_SECONDS)
 
 

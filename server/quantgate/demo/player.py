@@ -20,6 +20,7 @@ from rich.console import Console
 
 from ..errors import LauncherError, QuantgateError, StorageError
 from ..redact import redact
+from ..system import processes
 from .agent import Answer
 from .conversation import Conversation, Setting
 from .evaluation import KEY_NAME, Sizes
@@ -131,8 +132,8 @@ class Interrupts:
     def watching(self) -> Iterator[None]:
         """Take the signals over for the length of the block."""
         signs = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is ignored under nohup
-            signs.append(signal.SIGHUP)
+        if processes.HANG_UP and signal.getsignal(processes.HANG_UP) is not signal.SIG_IGN:  # it is ignored under nohup
+            signs.append(processes.HANG_UP)
         before = {sign: signal.signal(sign, self._handle) for sign in signs}
         try:
             yield

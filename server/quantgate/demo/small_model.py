@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from .. import workspace
 from ..errors import BadInput, EndpointError, QuantgateError
 from ..redact import redact
+from ..system import processes
 from .weights import FILE_NAME, MODEL_ID, TERMS, candidate_path, require_extra, weights_path
 
 __all__ = ["FILE_NAME", "MODEL_ID", "TERMS", "Endpoint", "Serving", "candidate_path", "main", "serving", "weights_path"]
@@ -87,7 +88,7 @@ def serving(
     command += ["--threads", str(how.threads), "--context", str(how.context), "--slots", str(how.slots)]
     with log.open("w", encoding="utf-8") as output:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **processes.own_group()
         )
     try:
         url = _wait_until_up(child, log, load_seconds, weights.stem)
@@ -131,10 +132,10 @@ def _answers(url: str, model_id: str) -> bool:
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+    for force in (False, True):
         if child.poll() is not None:
             return
-        os.killpg(child.pid, sign)
+        processes.end_group(child.pid, force=force)
         try:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -187,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A parent that died before this line is seen too: `serving` passes its own id.
     parent = options.parent or os.getppid()
     stopped = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for sign in processes.ENDING:
         signal.signal(sign, lambda *_: stopped.set())
     try:
         weights = options.weights or weights_path(workspace.cache_dir() / "demo")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import BadInput, StorageError
+from ..system import files, locks
 from . import requantize
 
 FILE_NAME = "gemma-3-270m-Q4_K_M.gguf"
@@ -121,7 +121,7 @@ def _make(target: Path, make: Callable[[Path], object]) -> None:
     part = Path(name)
     try:
         make(part)
-        os.fchmod(handle, 0o644)
+        files.set_mode(handle, part, 0o644)
         os.fsync(handle)
         part.replace(target)
     finally:
@@ -131,6 +131,6 @@ def _make(target: Path, make: Callable[[Path], object]) -> None:
 
 @contextmanager
 def _only_one(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with lock.open("wb") as file:
+        locks.exclusive(file.fileno())
         yield

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from .. import workspace
 from ..errors import StorageError
+from ..system import files, locks
 
 _SUFFIX = ".quantgate-edit"
 _LEFT_BEHIND_SECONDS = 600
@@ -73,33 +77,38 @@ def _holds(target: Path, expected: bytes) -> bool:
 def _locked(target: Path, what: str) -> Iterator[None]:
     """Hold the file's lock, so that of two edits at once the second sees what the first wrote.
 
-    Where there are no locks (Windows, some network file systems) the comparison alone must do.
+    Where there are no locks (some network file systems) the comparison alone must do.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context(target.open("rb"))
+            file = stack.enter_context(_to_lock(target))
         except OSError:
             yield
             return
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StorageError(
-                        f"Another edit holds the {what}", where=str(target), fix="repeat the edit in a moment"
-                    ) from None
-                time.sleep(0.02)
+                if locks.try_exclusive(file.fileno()):
+                    break
             except OSError:
                 break
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    f"Another edit holds the {what}", where=str(target), fix="repeat the edit in a moment"
+                )
+            time.sleep(0.02)
         yield
+
+
+def _to_lock(target: Path) -> BinaryIO:
+    """The file itself; where an open file cannot be replaced (Windows), a file for its name among quantgate's own."""
+    if locks.REPLACED_WHILE_OPEN:
+        return target.open("rb")
+    folder = workspace.state_dir() / "edits"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Windows takes two spellings of a name for one file.
+    name = hashlib.sha256(os.path.normcase(target).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return (folder / f"{name}.lock").open("ab")
 
 
 def _write(target: Path, content: bytes, what: str) -> None:
@@ -110,7 +119,7 @@ def _write(target: Path, content: bytes, what: str) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            _take_over(target, file.fileno())
+            _take_over(target, Path(temporary), file.fileno())
             os.fsync(file.fileno())
         os.replace(temporary, target)  # noqa: PTH105
         temporary = ""
@@ -136,16 +145,12 @@ def _sync_directory(directory: Path) -> None:
             os.close(handle)
 
 
-def _take_over(target: Path, handle: int) -> None:
+def _take_over(target: Path, temporary: Path, handle: int) -> None:
     """Give the new file the old one's mode and, where that is allowed, its owner."""
     if not target.exists():
-        os.fchmod(handle, 0o644)
-        return
-    old, new = target.stat(), os.fstat(handle)
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        with contextlib.suppress(PermissionError):
-            os.fchown(handle, old.st_uid, old.st_gid)
-    os.fchmod(handle, stat.S_IMODE(old.st_mode))
+        files.set_mode(handle, temporary, 0o644)
+    else:
+        files.take_over(handle, temporary, target.stat())
 
 
 def _sweep(target: Path) -> None:

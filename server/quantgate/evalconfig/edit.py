@@ -151,7 +151,7 @@ def _with_set(document: ConfigDocument, parsed: Sequence[Assignment], notes: lis
     for assignment in parsed:
         document = _set(document, assignment)
     last_word.flags_given_back(without, document, parsed, notes)
-    own_words = any(assignment.path.startswith("deployment.") for assignment in parsed)
+    own_words = any(_rewrites_seqs(assignment.path) for assignment in parsed)
     if capacity.largest_parallelism(document) != asked and not own_words and _deploys(document):
         document = capacity.settle(document, notes)
     return document

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from .. import faults
 from ..errors import QuantgateError
+from ..system import processes
 from . import composition, execdb, execdb_repair, orphans, stamp
 
 GENERATOR = "generate_invocation_id"
@@ -136,8 +136,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     os.umask(0o077)
     # The parent may be killed: then nobody else ends a NEL that hangs.
-    if hasattr(signal, "alarm"):
-        signal.alarm(int(request["seconds"]) + 5)
+    processes.end_after(int(request["seconds"]) + 5)
     try:
         faults.reached("child-started")
         answer = _do(request)

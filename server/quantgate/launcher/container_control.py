@@ -19,7 +19,8 @@ import psutil
 
 from .. import children, redact
 from ..errors import LauncherError
-from ..machine import boot_id
+from ..system.machine import boot_id
+from ..system.processes import KILL
 from .process_control import still_there
 from .process_runner import CANCELLED, RESUMING
 from .runner_record import SCRIPT_FILE, RunnerRecord, alive, read_runner, session
@@ -172,7 +173,7 @@ def cancel_all(invocation: Path, tasks: Sequence[str]) -> list[str]:
         # A script may have started one more command in between.
         left = list({p.pid: p for p in [*still_there(family, 2.0), *living(invocation)]}.values())
         for survivor in left:
-            _signal(survivor, signal.SIGKILL)
+            _signal(survivor, KILL)
         left = still_there(left, 3.0)
     # A container whose creation was under way when its client was ended appears now.
     _end_containers(wanted)

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from .. import faults
 from ..errors import BadInput, Refused
+from ..system import processes
 from . import commands, container_control, launch_lock, script_runner
 
 ASIDE = ".again"
@@ -140,8 +141,8 @@ def _start(directory: Path, tasks: Sequence[str], *, parallel: bool) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=launch_lock.inherited(),
-            start_new_session=True,
+            **processes.inheriting(launch_lock.inherited()),
+            **processes.own_group(),
         )
         faults.reached("scripts-started")
         script_runner.await_record(directory / group[-1], process)

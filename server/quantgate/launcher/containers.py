@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from .. import children, redact
 from ..errors import LauncherError
+from ..system import machine
 
 ENGINE_SECONDS = 8.0
 REGISTRY_SECONDS = 15.0
 """How long a registry may take to say whether it has an image; no answer is no refusal."""
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_EMULATION = Path("/proc/sys/fs/binfmt_misc")
+_EMULATION = machine.EMULATORS
 # What a registry says of an image that it has not or does not give. An unreachable one is left to the engine: the daemon may
 # have a proxy that its client has not.
 _NOT_GIVEN = re.compile(
@@ -104,16 +102,11 @@ def _architecture(image: str) -> str | None:
 
 
 def _machine() -> str:
-    machine = platform.machine()
-    return _ARCHITECTURES.get(machine, machine)
+    return machine.processor()
 
 
 def _runs_here(architecture: str) -> bool:
-    if architecture == _machine():
-        return True
-    # With an emulator of another processor the kernel starts its programs; slowly, but that is not ours to refuse.
-    names = {architecture, *(here for here, docker in _ARCHITECTURES.items() if docker == architecture)}
-    return any((_EMULATION / f"qemu-{name}").exists() for name in names)
+    return machine.runs_programs_for(architecture, _EMULATION)
 
 
 def _require_in_registry(image: str) -> None:

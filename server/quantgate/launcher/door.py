@@ -17,7 +17,8 @@ from typing import Any
 
 from .. import children, errors, redact, scratch
 from ..errors import LauncherError, NoAnswer
-from . import commands, execdb, generated, launch_lock, stamp
+from ..system import processes
+from . import commands, execdb, generated, here, launch_lock, stamp
 
 DRY_RUN_SECONDS = 120.0
 LAUNCH_SECONDS = 300.0
@@ -112,6 +113,7 @@ def launch(request: Request, env: Mapping[str, str]) -> Answer:
     Raises:
         LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether the run exists.
     """
+    here.require_launches()
     return _ask("launch", request, env, LAUNCH_SECONDS)
 
 
@@ -125,6 +127,7 @@ def resume(request: Request, env: Mapping[str, str]) -> Answer:
     Raises:
         LauncherError: NEL refused, failed or did not answer in time; the caller must then look whether they run.
     """
+    here.require_launches()
     return _ask("resume", request, env, LAUNCH_SECONDS)
 
 
@@ -173,7 +176,7 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
 def _child_environment(env: Mapping[str, str], lock: int) -> dict[str, str]:
     # Telemetry is NEL's and on by default; here it is off unless the user chose a level.
     ours = {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-    return {**ours, **env, "HOME": str(execdb.home()), launch_lock.VARIABLE: str(lock)}
+    return {**ours, **env, **processes.home_variables(execdb.home()), launch_lock.VARIABLE: str(lock)}
 
 
 def _raise_if_refused(answer: dict[str, Any], verb: str) -> None:

@@ -12,18 +12,17 @@ directory of this machine, and another machine's launches cannot be judged from 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from .. import workspace
 from ..errors import BadInput, Refused, StorageError
+from ..system import files, locks
 
 VARIABLE = "QUANTGATE_LAUNCH_LOCK"
 """Names the descriptor of the inherited lock in the environment of a process that may start the invocation."""
@@ -71,13 +70,13 @@ def held(invocation_id: str) -> bool:
     """
     path = _path(invocation_id)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = files.open_to_read(path)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise _unusable(path, error) from None
     try:
-        return not _locked(descriptor, fcntl.LOCK_SH)
+        return not locks.try_shared(descriptor)
     except OSError as error:
         raise _unusable(path, error) from None
     finally:
@@ -109,20 +108,14 @@ def _path(invocation_id: str) -> Path:
 
 def _directory() -> Path:
     state = workspace.state_dir()
-    if shared():
-        path = state / "locks"
-    else:
-        # Not TMPDIR: two servers of one user must agree on it.
-        root = Path("/tmp")  # noqa: S108 - the directory below is private, and checked
-        root = root if root.is_dir() else Path(tempfile.gettempdir())
-        digest = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
-        path = root / f"quantgate-{os.getuid()}-{digest}"
+    digest = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]
+    path = state / "locks" if shared() else files.machine_directory(digest)
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:
         raise _unusable(path, error) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    if not files.is_private(found):
         raise StorageError(
             "The directory of the launch locks is not private to this user",
             where=str(path),
@@ -142,11 +135,11 @@ def _unusable(path: Path, error: OSError) -> StorageError:
 def _take(path: Path) -> int:
     deadline = time.monotonic() + TAKE_SECONDS
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if _locked(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
+        descriptor = files.open_to_lock(path, make=True)
+        if locks.try_exclusive(descriptor) and _is_at(descriptor, path):
             return descriptor
         # A look holds it shared and is over at once; a launch holds it alone.
-        free = _locked(descriptor, fcntl.LOCK_SH)
+        free = locks.try_shared(descriptor)
         os.close(descriptor)
         if not free or time.monotonic() > deadline:
             raise Refused(
@@ -155,14 +148,6 @@ def _take(path: Path) -> int:
                 fix=f"status(invocation_ids=[{path.stem!r}], wait_seconds=10), then try again",
             )
         time.sleep(_PAUSE)
-
-
-def _locked(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
@@ -177,11 +162,11 @@ def _is_at(descriptor: int, path: Path) -> bool:
 def _discard(path: Path) -> None:
     """Remove the file of a lock that nobody holds."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = files.open_to_lock(path)
     except OSError:
         return
     try:
-        if _locked(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
+        if locks.try_exclusive(descriptor) and _is_at(descriptor, path):
             path.unlink(missing_ok=True)
     except OSError:
         return

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..system import processes
 from . import launch_lock, script_runner
 
 
@@ -22,7 +23,7 @@ class _Subprocess:
         """Start a script of NEL's, as `subprocess.Popen` does."""
         options.setdefault("env", _with_own_programs())
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            script_runner.recording(argv), pass_fds=launch_lock.inherited(), **options
+            script_runner.recording(argv), **processes.inheriting(launch_lock.inherited()), **options
         )
         # NEL looks after 0.3 s whether the script failed at once: these begin when it has begun.
         script_runner.await_record(Path(options["cwd"]), process)

@@ -6,6 +6,8 @@ import os
 import threading
 import time
 
+from ..system import processes
+
 LOOK_SECONDS = 0.2
 
 
@@ -22,6 +24,6 @@ def end_with(parent: int) -> None:
 
 
 def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+    while processes.has_parent(parent):
         time.sleep(LOOK_SECONDS)
     os._exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from ..machine import boot_id
+from ..system.machine import boot_id
+from ..system.processes import KILL, is_own, session_of
 from .process_runner import CANCELLED, RESUMING
 from .runner_record import RUNNER_FILE, RunnerRecord, alive, read_runner, session
 
@@ -56,15 +56,15 @@ def strays(invocation_id: str) -> list[psutil.Process]:
     sessions = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.uids().real != os.getuid():
+            if not is_own(process):
                 continue
             command = process.cmdline()
             if _is_ours(command, invocation_id) or _is_script(process, command, invocation_id):
-                sessions.add(os.getsid(process.pid))
+                sessions.add(session_of(process.pid))
     found = []
     for process in psutil.process_iter() if sessions else ():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+            if session_of(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
@@ -218,7 +218,7 @@ def _together(some: Sequence[psutil.Process], more: Sequence[psutil.Process]) ->
 
 def _kill(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     for survivor in processes:
-        _signal(survivor, signal.SIGKILL)
+        _signal(survivor, KILL)
     return still_there(processes, KILL_SECONDS)
 
 

@@ -26,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .. import credentials, faults
 from ..errors import BadInput
+from ..system import processes
 from . import export_planning, launch_lock, off_container, process_control, process_runner
 from .harnesses import require_wheel
 from .shell import is_shell_safe
@@ -264,8 +265,8 @@ def start(directory: Path, tasks: list[Prepared], exports: Mapping[str, str], *,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=launch_lock.inherited(),
-            start_new_session=True,
+            **processes.inheriting(launch_lock.inherited()),
+            **processes.own_group(),
         )
     faults.reached("runner-started")
     time.sleep(START_SECONDS)

@@ -29,6 +29,7 @@ import psutil
 
 from .. import faults
 from ..errors import QuantgateError
+from ..system.processes import KILL, group_of, session_of, signal_group
 from . import adapter_port, exporting, harness_env, launch_lock
 from .harnesses import require_wheel
 from .runner_record import RUNNER_FILE, RunnerRecord, own_record, write_runner
@@ -117,10 +118,10 @@ def _begin(logs: Path, artifacts: Path, record: RunnerRecord) -> None:
 
 def _group_lives(group: int) -> bool:
     """Whether a process of this group, of our own session, still runs."""
-    own = os.getsid(0)
+    own = session_of(0)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            ours = os.getpgid(process.pid) == group and os.getsid(process.pid) == own
+            ours = group_of(process.pid) == group and session_of(process.pid) == own
             if ours and process.status() != psutil.STATUS_ZOMBIE:
                 return True
     return False
@@ -153,8 +154,7 @@ class _Runner:
     def _signal(self, signum: int) -> None:
         """Signal the whole group of the harness: its shell alone would die and leave the evaluation running."""
         if self.current is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.current.pid, signum)
+            signal_group(self.current.pid, signum)
 
     def _terminate(self) -> None:
         # Once only: nemo-evaluator (0.2.8) takes a second SIGTERM as an order to die without its marker.
@@ -171,7 +171,7 @@ class _Runner:
                 self._terminate()
                 deadline = time.monotonic() + STOP_SECONDS
             if deadline is not None and time.monotonic() >= deadline:
-                self._signal(signal.SIGKILL)
+                self._signal(KILL)
             try:
                 code = self.current.wait(timeout=POLL_SECONDS)
             except subprocess.TimeoutExpired:
@@ -183,7 +183,7 @@ class _Runner:
             while time.monotonic() < deadline and _group_lives(self.current.pid):
                 time.sleep(0.1)
         # What the shell left behind, if anything, must not outlive the exit record.
-        self._signal(signal.SIGKILL)
+        self._signal(KILL)
         self.current = None
         return code if code >= 0 else 128 - code
 

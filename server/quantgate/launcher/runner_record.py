@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from ..machine import boot_id, start_ticks
+from ..system.machine import boot_id, start_ticks
+from ..system.processes import session_of
 
 RUNNER_FILE = "runner.json"
 SCRIPT_FILE = "script.json"
@@ -114,7 +115,7 @@ def session(record: RunnerRecord) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            ours = os.getsid(process.pid) == record.pid and process.status() != psutil.STATUS_ZOMBIE
+            ours = session_of(process.pid) == record.pid and process.status() != psutil.STATUS_ZOMBIE
             if ours and _not_before(process, record):
                 found.append(process)
     return found

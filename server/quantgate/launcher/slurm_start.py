@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import faults
 from ..errors import ClusterError, LauncherError, Unreachable
+from ..system import processes
 from . import launch_lock, remote_shell, stamp
 
 LINK_BROKE = 255
@@ -36,7 +37,8 @@ class _Subprocess:
 
     def run(self, *args: Any, **options: Any) -> subprocess.CompletedProcess[Any]:
         """Run a program, as `subprocess.run` does."""
-        return subprocess.run(*args, **{"stdin": subprocess.DEVNULL, **options}, pass_fds=launch_lock.inherited())  # noqa: PLW1510
+        lock = processes.inheriting(launch_lock.inherited())
+        return subprocess.run(*args, **{"stdin": subprocess.DEVNULL, **options, **lock})  # noqa: PLW1510
 
 
 def use(folder: Path, laid: stamp.Stamp | None) -> None:

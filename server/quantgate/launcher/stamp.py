@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, redact
+from ..system import files
 from . import package
 
 FILE = "quantgate_run.json"
@@ -146,7 +147,7 @@ def read(directory: Path) -> Stamp | None:
     A link, a pipe or a file above `MAX_BYTES` is no stamp.
     """
     try:
-        handle = os.open(directory / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = files.open_to_read(directory / FILE, links=False)
         with os.fdopen(handle, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
         values = json.loads(raw) if len(raw) <= MAX_BYTES else None

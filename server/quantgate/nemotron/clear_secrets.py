@@ -15,6 +15,12 @@ _HARMLESS = re.compile(r"(?:lit:)?(?:|dummy|empty|none|null|\?\?\?|x{3,}|<[^<>]*
 _REFERENCE = re.compile(r"host:\w+|runtime:\w+|\$\{[^{}]*\}|\$\w+")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _LOOKS_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s${}]{16,}")
+_NOTHING_ELSE = re.compile(
+    r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|PASSWORD|PASSWD|PASSPHRASE|SECRETS?|(?:API|ACCESS|AUTH|BEARER|HF)_?TOKEN)$",
+    re.IGNORECASE,
+)
+"""Not every `…_token`: `eos_token` is none."""
+_ITEM = re.compile(r"(?P<name>[A-Za-z_]\w*)=")
 _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?P<default>[^{}]*)\}")
 
 
@@ -28,16 +34,24 @@ def refuse(config: Config, source: str) -> None:
     Raises:
         ConfigError: It names the places; no value is repeated.
     """
-    found = [paths.join(at) for at, value in paths.walk(config) if isinstance(value, str) and is_clear(at, value)]
+    found = [(at, value) for at, value in paths.walk(config) if isinstance(value, str) and is_clear(at, value)]
     if found:
-        name = next((s for s in reversed(paths.parse(found[0])) if isinstance(s, str)), "NAME")
-        variable = name if _VARIABLE.fullmatch(name) else name.upper().replace("-", "_").replace(".", "_")
+        variable = _variable(*found[0])
         raise ConfigError(
             "A secret is written in clear (it is not shown)",
-            where=f"{source}: {', '.join(found[:5])}",
+            where=f"{source}: {', '.join(paths.join(at) for at, _ in found[:5])}",
             fix=f"export it as a variable, say {variable}, and write host:{variable} (in env_vars) or its name "
             "(api_key_name); then change the secret: it may be in a shell history or a repository",
         )
+
+
+def _variable(at: tuple[Segment, ...], value: str) -> str:
+    """A name for the variable that is to hold the secret: that of an item `NAME=value` of a list, else the key's."""
+    item = _ITEM.match(value) if isinstance(at[-1], int) else None
+    name = item["name"] if item else next((s for s in reversed(at) if isinstance(s, str)), "NAME")
+    if "wandb" in at and name == "api_key":
+        return "WANDB_API_KEY"
+    return name if _VARIABLE.fullmatch(name) else re.sub(r"\W", "_", name.upper())
 
 
 def is_clear(at: tuple[Segment, ...], value: str) -> bool:
@@ -56,7 +70,8 @@ def is_clear(at: tuple[Segment, ...], value: str) -> bool:
     bare = value.removeprefix("lit:")
     if _in_variables(at):
         return value.startswith("lit:") or not (_VARIABLE.fullmatch(bare) or _REFERENCE.search(bare))
-    return bool(_LOOKS_RANDOM.fullmatch(bare))
+    # Elsewhere a word may be a name or a mode (`auth: basic`): under a name that means nothing but a secret, any value is one.
+    return bool(_LOOKS_RANDOM.fullmatch(bare)) or bool(_NOTHING_ELSE.search(name) and not _VARIABLE.fullmatch(bare))
 
 
 def _in_variables(at: tuple[Any, ...]) -> bool:

@@ -30,13 +30,14 @@ def fill(config: Config) -> Staged:
         return Staged(config)
     result: Config = copied(config)
     execution = made(result, "execution")
-    changes: list[Change] = []
+    changes: list[Change] = _fill_variables(result, env)
     for key, source in FROM_PROFILE.items():
         if key not in _LOCAL_KEYS and not _on_slurm(execution, env):
             continue
         if execution.get(key) in _OPEN and env.get(source) not in _OPEN:
             execution[key] = f"${{run.env.{source}}}"
             changes.append(Change(f"execution.{key}: taken from run.env.{source}", "the config leaves it open"))
+    changes.extend(_other_executor(execution, env))
     gpus = env.get("gpus_per_node")
     if _on_slurm(execution, env) and execution.get("gres") in _OPEN and isinstance(gpus, int) and gpus > 0:
         execution["gres"] = f"gpu:{gpus}"
@@ -44,6 +45,48 @@ def fill(config: Config) -> Staged:
     if _on_slurm(execution, env) and env.get("mounts"):
         changes.extend(_fill_mounts(execution))
     return Staged(result, tuple(changes))
+
+
+def _other_executor(execution: Config, env: Config) -> list[Change]:
+    """What is easily overlooked: a profile of a cluster does not move a config that names another executor."""
+    kind, named = execution.get("type"), env.get("executor")
+    if (
+        not isinstance(named, str)
+        or not isinstance(kind, str)
+        or named in _OPEN
+        or "${" in f"{kind}{named}"
+        or kind == named
+    ):
+        return []
+    what = f"execution.type: stays {kind}, though run.env.executor is {named}"
+    return [Change(what, f"the config's own value wins; give execution.type={named} to run there")]
+
+
+def _fill_variables(config: Config, env: Config) -> list[Change]:
+    """The profile's variables, for every job; one that the config names itself stays.
+
+    Raises:
+        ConfigError: They are no mapping.
+    """
+    given = env.get("env_vars")
+    if not given:
+        return []
+    if not isinstance(given, dict):
+        raise ConfigError(
+            "run.env.env_vars is no mapping of variables",
+            where="run.env.env_vars",
+            fix='write NAME = "value" below [PROFILE.env_vars] of env.toml',
+        )
+    own = config.get("env_vars")
+    if own and not isinstance(own, dict):
+        return []  # the check of the config names it
+    place = made(config, "env_vars")
+    taken = [name for name, value in given.items() if value not in _OPEN and place.get(name) is None]
+    for name in taken:
+        place[name] = copied(given[name])
+    return [
+        Change(f"env_vars.{name}: taken from run.env.env_vars", "the profile sets it for its jobs") for name in taken
+    ]
 
 
 def _fill_mounts(execution: Config) -> list[Change]:

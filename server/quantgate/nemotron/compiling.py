@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .. import credentials
 from ..errors import BadInput, ConfigError
 from . import (
     clear_secrets,
@@ -101,27 +101,30 @@ def compile_request(
 
     Args:
         request: What was asked for.
-        environment: The environment of the launch; None for this process's own. A key that `wandb login` left in netrc is
-            put into it when W&B is needed.
+        environment: The environment of the launch; None for this process's own, with gaps filled from `.env` beside the config
+            and of the workspace. A key that `wandb login` left in netrc is put into it when W&B is needed.
         artifacts: Where artifacts come from; None for what `[artifacts]` of env.toml says.
 
     Raises:
         QuantgateError: What is wrong, where, and how to mend it.
     """
-    environment = os.environ if environment is None else environment
     if request.config == "" and request.recipe == "":
         raise BadInput("No config is given", fix="give -c NAME or a path, or a recipe such as model_eval")
     source, name = _source(request)
+    environment = credentials.Filled(source) if environment is None else environment
     given = _given(request, source)
     stripping.require_sections(given.config, str(source))
-    clear_secrets.refuse(given.config, str(source))
+    clear_secrets.refuse(given.config, _read_from(request, source))
     job: Config = copied(given.config)
     if request.tasks:
         job["task_filters"] = list(request.tasks)
     prepared = _prepared(job, environment, str(source))
-    launching = request.launching and job.get("dry_run") is not True
+    dry_run = stripping.asks_for_dry_run(prepared.config, str(source))
+    launching = request.launching and not dry_run
     planned = squash.plan(_with_env(prepared.config, environment), launching=launching, force=request.force_squash)
     squashed = squash.apply(prepared.config, planned)
+    if request.force_squash and not planned.images:
+        squashed = squashed._replace(changes=(Change("squash: no image is imported", planned.reason),))
     final = _finished(squashed.config, environment, artifacts, str(source), _env_base(request, source), request.start)
     clear_secrets.refuse(final.launcher_config, f"{source}, compiled")
     return replace(
@@ -130,8 +133,15 @@ def compile_request(
         changes=(*given.changes, *prepared.changes, *squashed.changes, *final.changes),
         name=name,
         source=source,
+        dry_run=dry_run,
         squashed=planned,
     )
+
+
+def _read_from(request: Request, source: Path) -> str:
+    """What a value of the given config may stand in, for a message about it."""
+    env = _env_file(request, source).path
+    return " or ".join([str(source), *([str(env)] if env else []), *(["the overrides"] if request.overrides else [])])
 
 
 def _env_base(request: Request, source: Path) -> Path:
@@ -150,11 +160,12 @@ def _given(request: Request, source: Path) -> Staged:
 
 def _prepared(job: Config, environment: MutableMapping[str, str], source: str) -> Staged:
     """Everything that needs no store of artifacts: gaps from the profile, W&B by name, references into `run`."""
-    filled = cluster_keys.fill(job)
+    typed = loading.named_types(job)
+    filled = cluster_keys.fill(typed.config)
     found = wandb_env.login(environment) if wandb_env.needed(filled.config) else None
     mapped = wandb_env.apply(filled.config, environment, found)
     referred = resolve(mapped.config, Interpolator(mapped.config, None, environment, source))
-    return Staged(referred.config, (*filled.changes, *mapped.changes, *referred.changes))
+    return Staged(referred.config, (*typed.changes, *filled.changes, *mapped.changes, *referred.changes))
 
 
 def _with_env(config: Config, environment: Mapping[str, str]) -> Config:
@@ -179,7 +190,7 @@ def _finished(
     start: Path,
 ) -> Compiled:
     """Artifacts, stripping, migration; and the filter checked against what is configured."""
-    resolver = artifacts or _resolver(config, base)
+    resolver = artifacts or _resolver(config, base, environment)
     resolved = resolve(config, Interpolator(config, resolver, environment, source))
     versions = tuple(
         Change(f"artifact {said}", "`latest` and aliases move on") for said in getattr(resolver, "asked", ())
@@ -208,12 +219,13 @@ def _finished(
         name="",
         source=Path(source),
         sample_limit=lifted.limit,
-        dry_run=resolved.config.get("dry_run") is True,
     )
 
 
-def _resolver(config: Config, base: Path) -> ArtifactResolver:
+def _resolver(config: Config, base: Path, environment: Mapping[str, str]) -> ArtifactResolver:
     """The store that `[artifacts]` names; nothing is opened before its first reference."""
     from .artifacts.settings import resolver
 
-    return resolver(section(config, "run", "artifacts"), section(config, "run", "wandb"), base=base)
+    return resolver(
+        section(config, "run", "artifacts"), section(config, "run", "wandb"), base=base, environment=environment
+    )

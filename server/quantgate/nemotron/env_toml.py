@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError, UnknownName
 from ..evalconfig.compose import merged
-from .change import Change, Config, Staged, copied, made
+from .change import Change, Config, Staged, copied, made, section
 
 VARIABLE = "NEMOTRON_ENV_FILE"
 MAX_BYTES = 1 << 20
@@ -169,6 +169,7 @@ def apply(config: Config, file: EnvFile, name: str = "") -> Staged:
         run = made(result, "run")
         run["env"] = _merged_env(made(result, "run", "env"), profile(file, name))
         changes.append(Change(f"run.env: the profile {name!r} is merged", f"--run or --batch named it in {file.path}"))
+        changes.extend(_kept(section(config, "run", "env") or {}, profile(file, name)))
     if file.wandb is not None:
         made(result, "run")["wandb"] = copied(file.wandb)
         changes.append(Change("run.wandb: replaced by [wandb]", f"{file.path} has this table"))
@@ -177,6 +178,15 @@ def apply(config: Config, file: EnvFile, name: str = "") -> Staged:
         made(result, "run")["artifacts"] = merged(copied(file.artifacts), own)
         changes.append(Change("run.artifacts: [artifacts] is its base", f"{file.path} has this table"))
     return Staged(result, tuple(changes))
+
+
+def _kept(own: Config, given: Config) -> list[Change]:
+    """The profile's values that the YAML's own win over: nobody expects it of a profile."""
+    return [
+        Change(f"run.env.{key}: the YAML's stays, not the profile's", f"run.env.{key}=… overrides both")
+        for key in YAML_OWNED
+        if own.get(key) is not None and key in given and given[key] != own[key]
+    ]
 
 
 def _merged_env(own: Config, given: Config) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,15 @@ def change(row: str, what: str) -> Change:
     return Change(what, f"NEL 0.2.6 with {table()[row]['what']}: {table()[row]['error']}", row)
 
 
-def table_markdown() -> str:
-    """The table in Markdown, with the tests of each row."""
-    rows = ["| in a Nemotron config | NEL 0.2.6 | `quantgate eval` | shown by |", "| --- | --- | --- | --- |"]
-    for row in table().values():
-        cells = [row["what"], row["error"], row["mapping"], f"`test_row_{row['id']}__*`"]
+def table_markdown(shown_by: Mapping[str, Sequence[str]]) -> str:
+    """The table in Markdown.
+
+    Args:
+        shown_by: The names of the tests of each row, by its id.
+    """
+    rows = ["| | in a Nemotron config | NEL 0.2.6 | `quantgate eval` | shown by |", "| --- | --- | --- | --- | --- |"]
+    for number, row in enumerate(table().values(), 1):
+        tests = ", ".join(f"`{name}`" for name in shown_by[row["id"]])
+        cells = [str(number), row["what"], row["error"], row["mapping"], tests]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)

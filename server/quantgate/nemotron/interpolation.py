@@ -23,6 +23,7 @@ NEMOTRON_ONLY = ("run", "dry_run", "output_dir", "task_filters")
 MAX_CHARACTERS = 200_000
 MAX_STEPS = 1_000
 _INNERMOST = re.compile(r"(?<!\\)\$\{(?P<body>[^${}]*)\}")
+_OPENED = re.compile(r"(?<!\\)\$\{")
 _KEY = re.compile(r"[A-Za-z_][\w\-]*(?:\.[\w\-]+|\[\d+\])*")
 
 
@@ -95,6 +96,8 @@ class Interpolator:
             position = 0 if "${" in text[: match.start()] else match.start() + len(shown)
             if len(text) > MAX_CHARACTERS:
                 raise self._error("it expands without bounds", at)
+        if len(_OPENED.findall(text)) > text.count("}"):
+            raise self._error("a ${ in it is not closed", at, "close it with }, or write \\${ for a plain ${")
         return text
 
     def _reference(self, body: str, at: tuple[Segment, ...], chain: tuple[str, ...]) -> tuple[bool, Any]:
@@ -133,6 +136,8 @@ class Interpolator:
     def _artifact(self, body: str, at: tuple[Segment, ...], chain: tuple[str, ...]) -> tuple[bool, Any]:
         key, _, named = (part.strip() for part in body.partition(","))
         wanted = named or "path"
+        if not key:
+            raise self._error(f"${{art:{body}}} names no artifact", at, "write ${art:model,path}")
         if self.artifacts is None:
             return False, None
         run = self.whole.get("run")

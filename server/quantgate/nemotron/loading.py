@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ConfigError, UnknownName
 from ..evalconfig.compose import merged
 from ..evalconfig.document import ConfigDocument, located
-from .change import Change, Config, Staged, copied
+from .change import EMPTY, Change, Config, Staged, copied, made
 
 MAX_DEPTH = 10
 """Files that may include each other in a row."""
@@ -49,6 +49,31 @@ def load(path: Path) -> Staged:
     """
     changes: list[Change] = []
     return Staged(_load(path, (), changes), tuple(changes))
+
+
+def named_types(config: Config) -> Staged:
+    """Write `execution.type` and `deployment.type` out where only the `defaults` list says them (`execution: slurm/default`).
+
+    The later stages look at the type; NEL would take it from its packaged group.
+    """
+    entries = config.get("defaults")
+    named = (
+        {str(k): v for e in entries if isinstance(e, dict) for k, v in e.items()} if isinstance(entries, list) else {}
+    )
+    result: Config = copied(config)
+    changes: list[Change] = []
+    for group in NEL_GROUPS:
+        option, given = named.get(group), config.get(group)
+        if (
+            not isinstance(option, str)
+            or (given and not isinstance(given, dict))
+            or (given or {}).get("type") not in EMPTY
+        ):
+            continue
+        kind = option.partition("/")[0]
+        made(result, group)["type"] = kind
+        changes.append(Change(f"{group}.type: {kind}", f"the defaults list names {group}: {option}"))
+    return Staged(result, tuple(changes))
 
 
 def _load(path: Path, above: tuple[Path, ...], changes: list[Change]) -> Config:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ConfigError
 from ..evalconfig import paths
+from ..evalconfig.lint.values import null_fails
 from . import exports, variables
 from .change import EMPTY, Change, Config, Staged, copied, made, section
 from .incompatibilities import change
@@ -209,7 +210,37 @@ BEFORE: tuple[Callable[[Config], Staged], ...] = (
     top_level_tasks,
     variables.moved,
 )
+
+
+def null_section(config: Config) -> Staged:
+    """Drop nulls where NEL reads a section's keys."""
+    result: Config = copied(config)
+    changes = []
+    for place in null_fails(_executor(config)):
+        *way, key = place.split(".")
+        for holder, at in _holders(result, way):
+            if key in holder and holder[key] is None:
+                del holder[key]
+                changes.append(change("null_section", f"{paths.join((*at, key))}: removed"))
+    return Staged(result, tuple(changes)) if changes else Staged(config)
+
+
+def _holders(
+    value: Any, way: list[str], at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+    """Every mapping at some keys, with its path; `*` is any element of a list."""
+    if not way:
+        if isinstance(value, dict):
+            yield value, at
+    elif way[0] == "*":
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from _holders(item, way[1:], (*at, index))
+    elif isinstance(value, dict):
+        yield from _holders(value.get(way[0]), way[1:], (*at, way[0]))
+
+
 AFTER: tuple[Callable[[Config], Staged], ...] = (
+    null_section,
     multiple_instances,
     slurm_keys,
     proxy_null,

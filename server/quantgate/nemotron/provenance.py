@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from .. import origins
 from ..errors import ConfigError, StorageError
 from ..evalconfig import atomic_file
 from ..evalconfig.document import located
@@ -15,6 +16,7 @@ from .change import Config
 from .compiling import Compiled
 
 FOLDER = Path(".nemotron") / "jobs"
+LAUNCHED = "launched.yaml"
 MARK = "# Compiled by quantgate"
 MOST_IN_ONE_SECOND = 1000
 
@@ -53,7 +55,32 @@ def save(compiled: Compiled, output: str = "", base: Path | None = None) -> Save
         launcher, job = folder / "eval.yaml", folder / "job.yaml"
     atomic_file.replace(job, _text(compiled.job_config, compiled, "what was given, with its profile"), expected=None)
     atomic_file.replace(launcher, _text(compiled.launcher_config, compiled, "what the launcher gets"), expected=None)
+    _note_source(launcher, compiled.source)
     return Saved(launcher, job)
+
+
+def note_launch(saved: Saved, kind: str, invocation_id: str) -> None:
+    """Write the id of a run that was launched from a snapshot beside it, so that the folder names its runs.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    file = saved.launcher_config.with_name(LAUNCHED)
+    try:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(f"{kind}: {invocation_id}\n")
+    except OSError as error:
+        raise StorageError(f"Cannot write {file.name}: {error.strerror}", where=str(file)) from None
+
+
+def _note_source(launcher: Path, source: Path) -> None:
+    """Keys are looked for beside the user's own file too, and not only beside the snapshot."""
+    try:
+        origins.remember(launcher, source)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot note where a config comes from: {error.strerror}", where=str(launcher), fix="see QUANTGATE_HOME"
+        ) from None
 
 
 def _text(config: Config, compiled: Compiled, what: str) -> bytes:
@@ -83,7 +110,7 @@ def _make(folder: Path) -> None:
         raise StorageError(
             f"Cannot make the folder of the snapshots: {error.strerror}",
             where=str(folder),
-            fix="give `output` elsewhere",
+            fix="make it writable, or start in another directory",
         ) from None
 
 
@@ -101,7 +128,7 @@ def _new_folder(jobs: Path, name: str) -> Path:
             raise StorageError(
                 f"Cannot make the folder of the snapshots: {error.strerror}",
                 where=str(folder),
-                fix="give `output` elsewhere",
+                fix="make it writable, or start in another directory",
             ) from None
         return folder
     raise StorageError("Too many launches within one second", where=str(jobs))

@@ -45,4 +45,6 @@ def lift(config: Config) -> Lifted:
 
 
 def _number(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        value = int(value)  # what a variable says is a text
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

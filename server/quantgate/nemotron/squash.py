@@ -103,7 +103,7 @@ def plan(config: Config, *, launching: bool, force: bool = False) -> SquashPlan:
     env = section(config, "run", "env") or {}
     if not launching:
         return SquashPlan(reason="images are imported only for a launch (--run or --batch without --dry-run)")
-    if _text(env, "executor") != "slurm":
+    if {_text(env, "executor"), _text(section(config, "execution") or {}, "type") or "slurm"} != {"slurm"}:
         return SquashPlan(reason="the executor is not slurm")
     if _text(env, "tunnel") != "ssh":
         return SquashPlan(reason='the profile has no ssh tunnel (tunnel = "ssh"): images are taken as they are')

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UnknownName
+from ..evalconfig import paths
+from . import overrides
 from .change import Change, Config, Staged, copied, made, section
 from .interpolation import NEMOTRON_ONLY
 
-SECTIONS = ("run", "execution", "deployment", "evaluation", "target", "export")
+SECTIONS = ("run", "execution", "deployment", "evaluation", "target", "export", "run.env", "run.wandb", "run.artifacts")
 
 
 def require_sections(config: Config, source: str) -> None:
@@ -21,13 +23,31 @@ def require_sections(config: Config, source: str) -> None:
         ConfigError: With its name.
     """
     for name in SECTIONS:
-        value = config.get(name)
+        value = paths.dig(config, *name.split("."))
         if value and not isinstance(value, dict):
             raise ConfigError(
                 f"`{name}` must be a section with keys",
                 where=f"{source}: {name}",
                 fix="correct its indentation or value",
             )
+
+
+def asks_for_dry_run(config: Config, source: str) -> bool:
+    """Whether the config itself asks for no more than a dry run.
+
+    Args:
+        config: With its references written out; what a variable says is a text.
+        source: The config's file, for the message.
+
+    Raises:
+        ConfigError: It is neither true nor false. `yes` is a text in YAML 1.2: taken for false, it would launch what was to be
+            looked at.
+    """
+    given = config.get("dry_run")
+    value = overrides.typed(given) if isinstance(given, str) else given
+    if value is None or isinstance(value, bool):
+        return value is True
+    raise ConfigError("`dry_run` is neither true nor false", where=f"{source}: dry_run", fix="write dry_run: true")
 
 
 def strip(config: Config) -> Staged:

@@ -14,6 +14,10 @@ from .change import Change, Config, Staged, copied, made, section
 
 GROUPS = ("deployment", "evaluation", "export")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
+_CONSTANTS = frozenset(
+    {"INFO", "DEBUG", "WARN", "WARNING", "ERROR", "TRACE", "TRUE", "FALSE", "YES", "NO", "ON", "OFF"}
+)
+"""Words in capitals that are settings (`NCCL_DEBUG: INFO`), and no names of variables unless one of that name is set."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*(?:,(?P<default>[^{}]*))?\}")
 
@@ -105,7 +109,11 @@ def prefixed(config: Config, environment: Mapping[str, str] | None = None) -> St
                 variables[name] = new
                 kind = new if new.startswith("host:") else "lit:…"
                 changes.append(
-                    Change(f"{at}: {kind}", "NEL 0.2.6 wants host:, lit: or runtime: before the value", "bare_values")
+                    Change(
+                        f"{at}: {kind}",
+                        "NEL 0.2.6 wants host: (a variable's name), lit: (the word itself) or runtime: before the value",
+                        "bare_values",
+                    )
                 )
     return Staged(result, tuple(changes))
 
@@ -146,7 +154,8 @@ def prefixed_value(value: Any, at: str, environment: Mapping[str, str]) -> str:
             where=at,
             fix="export the whole value, and write host:NAME",
         )
-    return f"host:{value}" if _CAPITALS.fullmatch(value) else f"lit:{value}"
+    constant = value in _CONSTANTS and not environment.get(value)
+    return f"host:{value}" if _CAPITALS.fullmatch(value) and not constant else f"lit:{value}"
 
 
 def _places(config: Config) -> Iterator[tuple[str, Config]]:

@@ -17,6 +17,7 @@ from .sanitise import decode
 from .scanner import files
 from .scanner.files import MAX_FILES
 from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page
+from .scanner.reading import read_at
 
 Role = Literal["client", "server", "slurm", "proxy", "export", "install", "runner"]
 
@@ -108,7 +109,7 @@ def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
         raise BadInput(f"lines={lines} asks for nothing", fix=f"give 1 to {MAX_LINES}")
     with _opened(file) as descriptor:
         total = os.fstat(descriptor).st_size
-        read = page(lambda size, at: os.pread(descriptor, size, at), total, min(lines, MAX_LINES), before)
+        read = page(lambda size, at: read_at(descriptor, size, at), total, min(lines, MAX_LINES), before)
     text = redacted_middle(read.raw, read.start - read.around, read.end - read.around)
     return LogEntry(file.task, file.path.name, text, total, read.start, shrunk=before > total)
 
@@ -137,7 +138,7 @@ def _opened(file: LogFile) -> Iterator[int]:
 
 def _span(descriptor: int, total: int, start: int, end: int) -> str:
     context_start = max(0, start - CONTEXT_BYTES)
-    raw = os.pread(descriptor, min(total, end + CONTEXT_BYTES) - context_start, context_start)
+    raw = read_at(descriptor, min(total, end + CONTEXT_BYTES) - context_start, context_start)
     return redacted_middle(raw, start - context_start, end - context_start)
 
 

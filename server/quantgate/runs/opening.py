@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from ..system import files
+
 
 def open_file(path: Path) -> BinaryIO:
     """A plain file, for reading.
@@ -15,8 +17,7 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened, or is no plain file.
     """
-    # Without O_NONBLOCK, opening a named pipe waits for somebody who writes into it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = files.open_to_read(path)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no plain file", str(path))

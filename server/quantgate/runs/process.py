@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..launcher.runner_record import RUNNER_FILE, SCRIPT_FILE, RunnerRecord, alive, read_runner, session
-from ..machine import boot_id
+from ..system.machine import boot_id
 from .rundir import TaskDir
 
 __all__ = ["RunnerRecord", "alive", "orphaned", "runner_of", "successor_of"]

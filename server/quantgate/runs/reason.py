@@ -9,6 +9,7 @@ from .logs import LogFile, log_files
 from .opening import open_file
 from .rundir import TaskDir
 from .sanitise import decode, one_line
+from .scanner.reading import read_at
 from .scanner.tracebacks import TracebackReader
 from .scanning.signatures import TRACEBACK, SignatureTable, load_signatures
 from .stages import SERVER_ERROR_MARKER
@@ -52,7 +53,7 @@ def _tail_lines(log: LogFile) -> list[str]:
     try:
         with open_file(log.path) as file:
             size = os.fstat(file.fileno()).st_size
-            raw = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
+            raw = read_at(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
     except OSError:
         return []
     return decode(raw).split("\n")

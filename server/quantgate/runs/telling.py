@@ -9,6 +9,7 @@ from .logs import LogFile, log_files, read_span
 from .opening import open_file
 from .rundir import TaskDir
 from .sanitise import decode
+from .scanner.reading import read_at
 from .scanner.tracebacks import TracebackReader
 from .scanning.signatures import TRACEBACK, load_signatures
 
@@ -67,7 +68,7 @@ def _tail(log: LogFile) -> list[_Line]:
     try:
         with open_file(log.path) as file:
             start = max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES)
-            raw = os.pread(file.fileno(), TAIL_BYTES, start)
+            raw = read_at(file.fileno(), TAIL_BYTES, start)
     except OSError:
         return []
     lines, offset = [], start

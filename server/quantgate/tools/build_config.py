@@ -16,7 +16,10 @@ from ..evalconfig.missing import missing_values
 from ..evalconfig.recipe_report import differences
 from ..launcher import harnesses, templates
 from .build_questions import ask
+from .next_call import call
 from .spec import ToolResult, ToolSpec
+
+LIMIT = "nemo_evaluator_config.config.params.limit_samples"
 
 
 class MissingRow(BaseModel):
@@ -46,25 +49,29 @@ class BuiltConfig(ToolResult):
     path: str
     missing: list[MissingRow]
     options: ConfigOptions
-    tasks: list[str] = Field(description="Tasks in the config.")
-    add_tasks: list[str] = Field(description="Asked for, but in no bundle: add with edit_config.")
-    understood: list[str] = Field(description="Answers taken in another word than given.")
-    recipe_notes: list[str] = Field(default_factory=list, description="Where it differs from the recipes.")
+    tasks: list[str]
+    add_tasks: list[str] = Field(description="In no bundle: edit_config adds them.")
+    understood: list[str] = Field(description="Answers taken as other words.")
+    recipe_notes: list[str] = Field(default_factory=list)
 
 
 def build_config(
-    execution: Annotated[str, Field(description="local, slurm, or process (no container).")] = "",
+    execution: Annotated[
+        str, Field(description="process (here, no containers), local (here, containers) or slurm.")
+    ] = "",
     deployment: Annotated[str, Field(description="none (an endpoint is there), vllm, sglang, nim or trtllm.")] = "",
     model_type: Annotated[str, Field(description="base or chat_reasoning.")] = "",
-    benchmarks: Annotated[list[str], Field(description="Bundles; [] for a config without tasks yet.")] = [],  # noqa: B006
+    benchmarks: Annotated[
+        list[str], Field(description="Bundles of the model type, such as core_reasoning; []: tasks are added later.")
+    ] = [],  # noqa: B006
     export: Annotated[str, Field(description="none, mlflow or wandb.")] = "none",
     output: Annotated[str, Field(description="New .yaml file or directory; empty: current directory.")] = "",
 ) -> BuiltConfig:
-    """Write a new base config from the launcher's own templates. Never overwrites a file.
+    """Write a new base config, a YAML file, from the launcher's own templates. Never overwrites a file.
 
-    Use it once the user has answered the questions; called without answers, it lists them with their options. Not for
-    changing a config that exists: that is `edit_config`. Common words ("chat", "standard", "math", "safety") are
-    understood, and the result says as what.
+    Use it once the user has answered five questions (execution, deployment, model type, benchmarks, export); without answers it
+    is refused with the questions and their options, or the client's form asks the user. Not for a config that exists: that is
+    edit_config. Not for Nemotron's YAML: that is compile_config.
     Example: build_config(execution="slurm", deployment="vllm", model_type="chat_reasoning",
     benchmarks=["core_reasoning"], output="/data/evals")
     """
@@ -82,7 +89,7 @@ def build_config(
         add_tasks=add_tasks,
         understood=list(answers.notes),
         recipe_notes=_recipe_notes(config, path),
-        warnings=_warnings(answers, config, tasks, add_tasks),
+        warnings=_warnings(answers, config, tasks, add_tasks, str(path)),
         next_step=_next_step(path, answers, add_tasks, tasks),
     )
 
@@ -116,18 +123,22 @@ def _not_there(names: tuple[str, ...], tasks: list[str]) -> list[str]:
     return [name for name in names if name not in present]
 
 
-def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str], add_tasks: list[str]) -> list[str]:
+def _warnings(
+    answers: Answers, config: Mapping[str, Any], tasks: list[str], add_tasks: list[str], path: str
+) -> list[str]:
     warnings = []
-    limited = [t["name"] for t in config.get("evaluation", {}).get("tasks", []) if _limit(t) is not None]
+    entries = list(enumerate(config.get("evaluation", {}).get("tasks", [])))
+    limited = {index: task["name"] for index, task in entries if _limit(task) is not None}
     if limited:
+        unset = [f"evaluation.tasks[{index}].{LIMIT}" for index in limited]
         warnings.append(
-            f"The launcher's template limits the samples of {', '.join(limited)}: remove params.limit_samples with "
-            "edit_config(unset=…), or every score is of a subset."
+            f"The launcher's template limits the samples of {', '.join(limited.values())}: remove that with "
+            f"{call('edit_config', config=path, unset=unset)}, or every score is of a subset."
         )
     if answers.execution == "slurm" and not os.environ.get("USER"):
         warnings.append(
             "execution.username reads the variable USER, which is not set here: give the cluster's user name with "
-            "edit_config(set=['execution.username=…'])."
+            f"{call('edit_config', config=path, set=['execution.username=<name>'])}."
         )
     if answers.deployment == "none":
         warnings.append(
@@ -145,7 +156,8 @@ def _warnings(answers: Answers, config: Mapping[str, Any], tasks: list[str], add
         if without:
             warnings.append(
                 f"These tasks have no wheel and cannot run with execution=process: {', '.join(without)}. Remove them "
-                "with edit_config(remove_tasks=…), or build with execution=local and a container engine."
+                f"with {call('edit_config', config=path, remove_tasks=without)}, or build with execution=local and a container "
+                "engine."
             )
     return warnings
 
@@ -156,25 +168,27 @@ def _endpoint(config: Mapping[str, Any]) -> str:
 
 
 def _limit(task: Mapping[str, Any]) -> object:
-    config = task.get("nemo_evaluator_config", {}).get("config", {})
-    return config.get("params", {}).get("limit_samples")
+    found: Any = task
+    for key in LIMIT.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def _next_step(path: Path, answers: Answers, add_tasks: list[str], tasks: list[str]) -> str:
-    arguments = [f"config='{path}'", "model='<checkpoint directory or HF handle>'"]
+    arguments: dict[str, Any] = {"config": str(path), "model": "<checkpoint directory or Hugging Face handle>"}
     settings = [] if answers.execution == "slurm" else ["execution.output_dir=<absolute directory>"]
     if answers.deployment == "none":
         route = "completions" if answers.model_type == "base" else "chat/completions"
         settings.append(f"target.api_endpoint.url=http://<host>:<port>/v1/{route}")
         settings.append("target.api_endpoint.api_key_name=<name of the key's variable>")
     if settings:
-        arguments.append(f"set={settings}")
+        arguments["set"] = settings
     if add_tasks:
-        arguments.append(f"add_tasks={add_tasks}")
+        arguments["add_tasks"] = add_tasks
     elif not tasks:
-        arguments.append("add_tasks=['<recipe or task id from list_tasks>']")
-    why = "the config has no tasks yet" if not tasks else "to fill in the model"
-    return f"edit_config({', '.join(arguments)}), {why}; then ask the user for what `missing` still lists."
+        arguments["add_tasks"] = ["<recipe or task id>"]
+    why = "the config has no tasks yet (list_tasks() names them)" if not tasks else "to fill in the model"
+    return f"{call('edit_config', **arguments)}, {why}; then ask the user for what `missing` still lists."
 
 
 TOOL = ToolSpec(function=build_config, step="2", title="Build the base config", read_only=False, ask=ask)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ..errors import BadInput, UnknownName
+from . import schemas
 from .spec import ToolResult, ToolSpec
 
 _EXPECTED = {
@@ -32,33 +33,10 @@ def arguments_model(spec: ToolSpec) -> type[BaseModel]:
     return create_model(f"{spec.name}_arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _compact(schema: Any, *, named: bool = False) -> Any:
-    """A JSON schema less what costs tokens and tells a reader nothing: titles, defaults of results, model docstrings.
-
-    Args:
-        schema: Any part of a schema.
-        named: The keys of this part are names (of properties or definitions), not keywords.
-    """
-    if isinstance(schema, list):
-        return [_compact(v) for v in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if named:
-        return {k: _compact(v) for k, v in schema.items()}
-    dropped = {"title"}
-    if "properties" in schema:
-        dropped |= {"description", "additionalProperties"}
-    choices = schema.get("anyOf", [])
-    if choices and all(isinstance(c, dict) and c.keys() == {"type"} for c in choices):
-        # The short spelling of "a number or null".
-        schema = {**{k: v for k, v in schema.items() if k != "anyOf"}, "type": [c["type"] for c in choices]}
-    return {k: _compact(v, named=k in {"properties", "$defs"}) for k, v in schema.items() if k not in dropped}
-
-
 @cache
 def input_schema(spec: ToolSpec) -> dict[str, Any]:
     """The tool's input schema: plain types with concrete defaults, unknown arguments refused."""
-    return {**_compact(arguments_model(spec).model_json_schema()), "additionalProperties": False}
+    return schemas.of_arguments(arguments_model(spec).model_json_schema())
 
 
 @cache
@@ -72,12 +50,8 @@ def result_model(spec: ToolSpec) -> type[ToolResult]:
 
 @cache
 def output_schema(spec: ToolSpec) -> dict[str, Any]:
-    """The tool's output schema."""
-    schema: dict[str, Any] = _compact(result_model(spec).model_json_schema(mode="serialization"))
-    for row in schema.get("$defs", {}).values():
-        # A row is always whole; saying so for each of its fields would cost a fifth of the list of tools.
-        row.pop("required", None)
-    return schema
+    """The tool's output schema, without references and without what costs tokens and tells nothing."""
+    return schemas.of_result(result_model(spec).model_json_schema(mode="serialization"))
 
 
 def validated(spec: ToolSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..gates.launches import launching, submission
 from ..gates.planning import coverage, limits
 from ..gates.views import lookup, waiting
 from .gate_rows import CanaryGate, gate_row, gate_warnings
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 
@@ -22,7 +23,7 @@ class CanaryTask(BaseModel):
     task: str
     state: str
     reason: str
-    classes: list[str] = Field(description="judge, user simulator, code sandbox, image input, plain or unlisted.")
+    classes: list[str]
 
 
 class Untried(BaseModel):
@@ -40,19 +41,23 @@ class CanaryResult(ToolResult):
     state: str
     gate: CanaryGate
     tasks: list[CanaryTask]
-    uncovered: list[Untried]
+    uncovered: list[Untried] = Field(description="run refuses these tasks.")
 
 
 def canary(
     config: Annotated[str, Field(description="Path of the launcher config.")],
-    samples: Annotated[int, Field(description="Samples per task.")] = 10,
-    tasks: Annotated[list[str], Field(description="Only these tasks; empty: all.")] = [],  # noqa: B006
-    wait_seconds: Annotated[int, Field(description="Wait this long for the end, at most 45.")] = 0,
+    samples: Annotated[int, Field(description="Samples per task, 1 to 1000.")] = 10,
+    tasks: Annotated[list[str], Field(description="Only these tasks of the config; empty: all.")] = [],  # noqa: B006
+    wait_seconds: Annotated[int, Field(description="Seconds to wait for the end, at most 45.")] = 0,
     again: Annotated[bool, Field(description="Start a new canary although this config has one.")] = False,
 ) -> CanaryResult:
-    """Run a few real samples of every task and judge them: the second gate before a full run. Needs a passed dry_run of the
-    same config. Returns at once with an invocation id; called again on an unchanged config it reports and judges the canary
-    there is. Example: canary(config="eval.yaml", samples=10, wait_seconds=30)."""
+    """Run a few real samples of every task and judge them: the second gate before a full run, with an estimate of its cost.
+
+    Use it when dry_run of the same config has passed and the user wants to launch. Called again on an unchanged config it reports
+    and judges the canary there is. Not for a result to report, however many samples: that is run. Returns at once with an
+    invocation id.
+    Example: canary(config="eval.yaml", samples=10, wait_seconds=30)
+    """
     launch = launching.canary(config, samples=samples, tasks=tasks, again=again)
     view, unseen = _look(launch, wait_seconds)
     untried = coverage.uncovered(launch.plan, launch.plan.chosen(list(launch.attempt.tasks)))
@@ -85,17 +90,18 @@ def _look(launch: submission.Launch, wait_seconds: int) -> tuple[judging.View, l
 def _next_step(launch: submission.Launch, view: judging.View, untried: Mapping[str, Sequence[str]]) -> str:
     invocation, path = view.run.invocation_id, str(launch.plan.path)
     if view.gate is None:
-        return f"status(invocation_ids=['{invocation}'], wait_seconds=30) until the canary is judged."
+        return f"{call('status', invocation_ids=[invocation], wait_seconds=30)} until the canary is judged."
     if view.gate.passed and untried:
         names = list(dict.fromkeys(name for tasks in untried.values() for name in tasks))
         return (
-            f"canary(config={path!r}, tasks={names!r}): no canary has covered them, and run refuses them without one."
+            f"{call('canary', config=path, tasks=names)}: no canary has covered them, and run refuses them without one."
         )
     if view.gate.passed:
-        return f"run(config={path!r}): the full run; tell the user the estimate first and ask if they did not ask for the run."
+        return f"{call('run', config=path)}: the full run; tell the user the estimate first, and ask unless they asked for the run."
     return (
-        f"logs(invocation_id='{invocation}') for the cause; mend it (in the config: edit_config(config={path!r}, …), then "
-        f"dry_run(config={path!r})), then canary(config={path!r}, again=true)."
+        f"{call('logs', invocation_id=invocation)} for the cause; mend it (in the config: "
+        f"{call('edit_config', config=path, set=['<path>=<value>'])}, then {call('dry_run', config=path)}), then "
+        f"{call('canary', config=path, again=True)}."
     )
 
 

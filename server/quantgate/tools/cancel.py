@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..gates.cancel import cancelling
 from ..gates.cancel.cancellation import Cancellation
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 
@@ -30,18 +31,21 @@ class CancelResult(ToolResult):
 
     invocation_id: str
     cancelled: list[CancelledTask]
-    still_running: list[str] = Field(
-        description="What still runs, by process, container or job; empty when all is gone."
-    )
-    finished: list[FinishedTask] = Field(description="Had ended before: nothing was done to them.")
+    still_running: list[str] = Field(description="Processes, containers, jobs.")
+    finished: list[FinishedTask] = Field(description="Had ended before.")
 
 
 def cancel(
-    invocation_id: Annotated[str, Field(description="The run's id, its directory, or host:/path.")],
-    tasks: Annotated[list[str], Field(description="Only these tasks; empty: all.")] = [],  # noqa: B006
+    invocation_id: Annotated[str, Field(description="Invocation id, run directory or host:/path.")],
+    tasks: Annotated[list[str], Field(description="Only these tasks, as status names them; empty: all.")] = [],  # noqa: B006
 ) -> CancelResult:
-    """End a canary or run, or some of its tasks: all that it started, looked at afterwards. Ask the user first unless they asked
-    for it. Answers and logs stay; resume takes it up again. Example: cancel(invocation_id="4f0c9d…")."""
+    """End a canary or run, or some of its tasks: all processes, containers and jobs that it started, looked at afterwards. Answers
+    and logs stay.
+
+    Use it when the user asked for it; else ask them first. Not for one that only waits or is slow: that is status. resume takes
+    it up again.
+    Example: cancel(invocation_id="4f0c9d1e7b2d4860")
+    """
     done = cancelling.cancel(invocation_id, tasks)
     return CancelResult(
         next_step=_next_step(done),
@@ -69,18 +73,19 @@ def _warnings(done: Cancellation) -> list[str]:
 
 def _next_step(done: Cancellation) -> str:
     run = done.run
-    invocation = run.invocation_id if run.attempt or not run.remote else run.remote.address
+    named = run.invocation_id if run.attempt or not run.remote else run.remote.address
+    stands = call("status", invocation_ids=[named])
     if done.still_running:
-        return f"cancel(invocation_id='{invocation}') once more; if the same still runs, tell the user what it is."
+        return f"{call('cancel', invocation_id=named)} once more; if the same still runs, tell the user what it is."
     if done.cancelled and run.attempt is None:
         return "Tell the user that it is ended; it was not launched by quantgate, so they take it up again themselves."
     if done.cancelled:
         return (
-            f"Tell the user that it is ended; resume(invocation_id='{invocation}') takes it up again where it stopped."
+            f"Tell the user that it is ended; {call('resume', invocation_id=named)} takes it up again where it stopped."
         )
     if any(state in ("unknown", "unreachable") for _, state in done.finished):
-        return f"Nothing of it was found to end. status(invocation_ids=['{invocation}']) says what is not known of it, and why."
-    return f"Nothing of it was running. status(invocation_ids=['{invocation}']) shows how it ended."
+        return f"Nothing of it was found to end. {stands} says what is not known of it, and why."
+    return f"Nothing of it was running. {stands} shows how it ended."
 
 
 TOOL = ToolSpec(function=cancel, step="-", title="Cancel a run", read_only=False, destructive=True, open_world=True)

@@ -11,7 +11,8 @@ from ..evalconfig import lint
 from ..evalconfig.document import located
 from ..evalconfig.images import images
 from ..redact import redact
-from .findings import FindingRow, finding_row
+from .findings import FindingRow, finding_row, mending
+from .next_call import call, whole
 from .spec import ToolResult, ToolSpec
 
 MAX_FINDINGS = 60
@@ -24,33 +25,33 @@ class ImageRow(BaseModel):
 
     image: str
     registry: str
-    access: str = Field(description="public, file, or unknown: may need credentials.")
+    access: str = Field(description="public, file or unknown")
 
 
 class CheckedConfig(ToolResult):
     """The findings, worst first."""
 
-    ok: bool = Field(description="No finding of severity error.")
+    ok: bool
     findings: list[FindingRow]
     rules_checked: int
     images: list[ImageRow]
     preflight: dict[str, str]
-    silenced: list[str] = Field(default_factory=list, description="Rules the config silences.")
-    skipped: list[str] = Field(default_factory=list, description="Rules not decidable here.")
+    silenced: list[str] = Field(default_factory=list)
+    skipped: list[str] = Field(default_factory=list, description="Rules that could not look.")
     omitted: int = 0
 
 
 def check_config(
     config: Annotated[str, Field(description="Path of the launcher config.")],
     preflight: Annotated[
-        bool, Field(description="Also look at the cluster over SSH (Slurm): paths, partition, account, space.")
+        bool, Field(description="Slurm: also look at the cluster over SSH (paths, partition, account, space).")
     ] = False,
 ) -> CheckedConfig:
-    """Lint a launcher config as NEL would compose it: gaps, misspelt keys, task names, variables that are not set.
+    """Lint a launcher config as NEL would compose it: gaps, misspelt keys, task names, unset variables, flags that do not fit.
 
-    Use it before dry_run and after edits: it finds in milliseconds what NEL's dry run lets through. It changes nothing.
-    `preflight` also looks at the cluster: use it before the first canary there. Each finding has the rule's id, the line
-    and the fix; `quantgate: silence: [ID]` in the config silences a rule.
+    Use it before dry_run and after edits, with `preflight` before the first canary on a cluster: it finds in milliseconds what
+    NEL's dry run lets through, and changes nothing. Not for making changes: that is edit_config. Not as a gate: that is dry_run.
+    `quantgate: silence: [ID]` in the config silences a rule.
     Example: check_config(config="eval.yaml")
     """
     path = located(config)
@@ -93,11 +94,12 @@ def _warnings(report: lint.Report) -> list[str]:
 
 def _next_step(report: lint.Report, config: str) -> str:
     if report.ok:
-        return f"dry_run(config={config!r}): the first gate, NEL's own check."
+        return f"{call('dry_run', config=config)}: the first gate, NEL's own check."
     first = next(finding for finding in report.findings if finding.severity == "error")
     if first.rule == "compose":
-        return f"Correct line {first.line} of the file ({first.fix}), then check_config again."
-    return f"Mend {first.rule} at {first.path}: {first.fix}; changes of the file go through edit_config(config={config!r}, …)."
+        fix = whole(first.fix, config)
+        return f"Correct line {first.line} of the file ({fix}), then {call('check_config', config=config)}."
+    return mending(first, config)
 
 
 TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True, open_world=True)

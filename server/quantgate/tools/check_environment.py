@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from .. import environment
 from ..gates import ledger
 from ..redact import redact
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 
@@ -87,16 +88,24 @@ def check_environment(
     workspace: Annotated[
         str, Field(description="A workspace or the root of several; empty: MODELOPT_WORKSPACE_ROOT or ./workspaces.")
     ] = "",
-    config: Annotated[str, Field(description="A launcher config whose variables are looked up.")] = "",
-    host: Annotated[str, Field(description="A cluster's login host or name, looked at over SSH.")] = "",
+    config: Annotated[str, Field(description="A launcher config: the variables it needs are looked up.")] = "",
+    host: Annotated[
+        str, Field(description="A cluster's login host or its name in clusters.yaml: looked at over SSH.")
+    ] = "",
 ) -> CheckEnvironmentResult:
-    """Look at what is here before an evaluation: the launcher, container engine, credentials (by name, never the value),
-    workspaces with their checkpoints, configs, earlier runs and runtime patches, clusters. The first call of every evaluation.
-    Example: check_environment() or check_environment(config="eval.yaml")."""
+    """Look at what this machine has for an evaluation: launcher, container engine, credentials (names, never values), workspaces
+    with checkpoints, configs, earlier runs and runtime patches, clusters.
+
+    Use it as the first call of every evaluation, and with `config` before a launch: is every variable set? Not for faults in a
+    config: that is check_config.
+    Example: check_environment(config="eval.yaml")
+    """
     found = environment.look(workspace=workspace, config=config, host=host)
     note = ledger.network_note()
-    return CheckEnvironmentResult.model_validate(
-        {"next_step": _next_step(found), "warnings": _warnings(note, found), **environment.as_rows(found)}
+    return CheckEnvironmentResult(
+        next_step=_next_step(found, {"workspace": workspace, "config": config, "host": host}),
+        warnings=_warnings(note, found),
+        **environment.as_rows(found),
     )
 
 
@@ -104,14 +113,16 @@ def _warnings(note: str, found: environment.Environment) -> list[str]:
     return [*([note] if note else []), *[redact(text) for text in found.warnings]]
 
 
-def _next_step(found: environment.Environment) -> str:
+def _next_step(found: environment.Environment, asked: dict[str, str]) -> str:
     if found.blockers:
-        return "Tell the user the blockers and how to remove them; then check_environment again."
+        again = call("check_environment", **{name: value for name, value in asked.items() if value})
+        return f"Tell the user the blockers and how to remove them; then {again} once more."
     if found.config:
-        return f"check_config(config={found.config!r}), then dry_run: an existing config goes straight to step 8."
-    checkpoint = next((str(c) for w in found.workspaces for c in w.checkpoints), "")
-    model = repr(checkpoint) if checkpoint else "PATH or HANDLE"
-    return f"Ask for the model if it is not known, then detect_quantization(model={model})."
+        return f"{call('check_config', config=found.config)}: a config that exists goes straight to step 8."
+    checkpoints = [str(path) for workspace in found.workspaces for path in workspace.checkpoints]
+    model = checkpoints[0] if len(checkpoints) == 1 else "<checkpoint directory or Hugging Face handle>"
+    which = "which of the checkpoints is meant" if len(checkpoints) > 1 else "for the model, if it is not known"
+    return f"Ask the user {which}; then {call('detect_quantization', model=model)}."
 
 
 TOOL = ToolSpec(function=check_environment, step="0, 1", title="Check the environment", open_world=True)

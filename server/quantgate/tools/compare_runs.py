@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -101,27 +102,31 @@ class CompareRunsResult(ToolResult):
 
 
 def compare_runs(
-    baseline: Annotated[str, Field(description="Invocation id, run directory, host:/directory or mlflow:RUN_ID.")],
-    candidate: Annotated[str, Field(description="Likewise.")],
+    baseline: Annotated[str, Field(description="Invocation id, run directory, host:/path or mlflow:RUN_ID.")],
+    candidate: Annotated[str, Field(description="The quantized or changed one, likewise.")],
     margin: Annotated[
-        float, Field(description="Largest drop to tolerate; 0.01 is one point of 100. Ask the user.")
+        float,
+        Field(description="Largest drop to tolerate, a share of the scale: 0.01 is 1 point of 100. Ask the user."),
     ] = 0.01,
     published: Annotated[
         list[str],
-        Field(description="The baseline's, each task=score;scale=100;source=…;note=…. Never from memory."),
+        Field(description="The baseline's scores, each task=score;scale=100;source=…;note=…. Never from memory."),
     ] = [],  # noqa: B006 - plain defaults are the contract, and nobody changes it
     report: Annotated[str, Field(description="An .html file or a directory; empty: none.")] = "",
 ) -> CompareRunsResult:
-    """Judge a candidate against a baseline once verify_run calls both valid: comparability, then per task a non-inferiority test by
-    question. Only ACCEPT shows that no more than the margin was lost; INCONCLUSIVE is no pass.
-    Example: compare_runs(baseline="4f0c9d…", candidate="77ab01…", margin=0.01)."""
+    """Judge a candidate against a baseline: are they comparable, then per task a non-inferiority test over paired questions. Only
+    ACCEPT shows that no more than the margin was lost; INCONCLUSIVE is no pass.
+
+    Use it when verify_run calls both valid. Not for one run: that is verify_run. Not for canaries: that is run first.
+    Example: compare_runs(baseline="4f0c9d1e7b2d4860", candidate="77ab01c2d3e4f506", margin=0.01)
+    """
     from ..compare import cautions, comparing
 
     comparison = comparing.compare(baseline, candidate, margin, published)
     path = _saved(comparison, report) if report.strip() else ""
     found = comparison.comparability
     return CompareRunsResult(
-        next_step=_next_step(comparison, path),
+        next_step=_next_step(comparison, path, {"baseline": baseline, "candidate": candidate, "margin": margin}),
         warnings=cautions.cautions(comparison),
         verdict=comparison.verdict,
         reasons=list(comparison.reasons[:MOST_REASONS]),
@@ -207,22 +212,19 @@ def _lost(comparison: Comparison) -> list[str]:
     return [t.task for t in open_ones if t.flag is None or t.flag < comparison.alpha]
 
 
-def _next_step(comparison: Comparison, report: str) -> str:
+def _next_step(comparison: Comparison, report: str, asked: dict[str, Any]) -> str:
     """What the verdict allows to be said, and what to do about it."""
     first = comparison.reasons[0] if comparison.reasons else ""
-    sides = (comparison.baseline, comparison.candidate)
-    beside = ["the margin", "the number of questions"]
-    if any(s.subset for s in sides):
-        beside.append("that it rests on a subset")
-    if any(s.skip_reason for s in sides):
-        beside.append("that gates were skipped")
+    beside = ", ".join(_beside(comparison))
+    checked = f"{call('verify_run', run=asked['baseline'])}, {call('verify_run', run=asked['candidate'])}"
     match comparison.verdict:
         case "ACCEPT":
-            said = f"Say that no loss above the margin was found, never that there is no difference; with it {', '.join(beside)}."
+            said = f"Say that no loss above the margin was found, never that there is no difference; with it {beside}."
         case "REGRESSION":
+            touched = call("detect_quantization", model="<the candidate's checkpoint>")
             said = (
-                f"Say which tasks lost more than the margin, with {', '.join(beside)}; then look at the flipped answers "
-                "(logs), and at what quantization touched (detect_quantization), before a rerun."
+                f"Say which tasks lost more than the margin, with {beside}; then look at the flipped answers (in both runs' "
+                f"per-sample files) and at what quantization touched ({touched}), before a rerun."
             )
         case "INCONCLUSIVE":
             lost = _lost(comparison)
@@ -232,15 +234,25 @@ def _next_step(comparison: Comparison, report: str) -> str:
                 else "that neither a loss nor its absence was shown"
             )
             said = (
-                f"Say {shown}: {first}. Finish or rerun what is missing (verify_run), "
-                "or ask the user for a larger margin or more questions (run without max_samples); never call it a pass."
+                f"Say {shown}: {first}. Finish or rerun what is missing ({checked}), or ask the user for a larger margin or more "
+                f"questions ({call('run', config='<its config>')} without max_samples); never call it a pass."
             )
         case "ANOMALOUS":
-            said = f"Report no comparison: {first}. Find the cause first (verify_run on both, logs), then run it again."
+            said = f"Report no comparison: {first}. Find the cause first ({checked}), then run it again."
         case _:
-            said = f"Report no comparison: {first}. Run one side again with the other's settings (edit_config, canary, run)."
-    kept = f" The report is {report}." if report else ' With report="…" a page for people is written.'
-    return said + kept
+            same = call("edit_config", config="<config of one side>", set=["<path>=<the other side's value>"])
+            said = f"Report no comparison: {first}. Run one side again with the other's settings: {same}, then its gates again."
+    if report:
+        return f"{said} The report is {report}."
+    return f"{said} {call('compare_runs', **asked, report='<path>.html')} also writes a page for people."
+
+
+def _beside(comparison: Comparison) -> list[str]:
+    """What must be said with the verdict."""
+    sides = (comparison.baseline, comparison.candidate)
+    subset = ["that it rests on a subset"] if any(s.subset for s in sides) else []
+    skipped = ["that gates were skipped"] if any(s.skip_reason for s in sides) else []
+    return ["the margin", "the number of questions", *subset, *skipped]
 
 
 TOOL = ToolSpec(

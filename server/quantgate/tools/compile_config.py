@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..redact import redact
+from .next_call import call
 from .spec import ToolResult, ToolSpec
+
+if TYPE_CHECKING:
+    from ..nemotron.squash import SquashPlan
 
 MAX_CHANGES = 80
 MAX_TEXT = 400
+SQUASH_SECONDS = 40.0
+"""Several clients end a call after 60; an import goes on."""
 
 
 class ChangeRow(BaseModel):
@@ -35,19 +42,19 @@ class CompiledConfig(ToolResult):
     """The compiled config and how it came about."""
 
     launcher_config: str
-    job_config: str = Field(description="What was given, profile included.")
-    task_filters: list[str] = Field(description="Give them to canary and run as tasks; empty: all.")
-    max_samples: int = Field(description="Give it to run; 0: all samples.")
+    job_config: str
+    task_filters: list[str] = Field(description="`tasks` of canary and run.")
+    max_samples: int = Field(description="Of run.")
     changes: list[ChangeRow]
     omitted: int = 0
     commands: CommandLines
 
 
 def compile_config(
-    config: Annotated[str, Field(description="Nemotron config: a name of the recipe's, or a path.")] = "",
+    config: Annotated[str, Field(description="Nemotron config: one of the recipe's names, or a path.")] = "",
     recipe: Annotated[str, Field(description="model_eval or nano3.")] = "",
-    profile: Annotated[str, Field(description="A profile of env.toml.")] = "",
-    overrides: Annotated[list[str], Field(description="a.b=c, the last one wins.")] = [],  # noqa: B006
+    profile: Annotated[str, Field(description="A profile of env.toml; empty: none.")] = "",
+    overrides: Annotated[list[str], Field(description="a.b=c; the last one wins.")] = [],  # noqa: B006
     tasks: Annotated[list[str], Field(description="Only these tasks; empty: task_filters, else all.")] = [],  # noqa: B006
     force_squash: Annotated[
         bool,
@@ -55,10 +62,11 @@ def compile_config(
     ] = False,
     output: Annotated[str, Field(description="File of the launcher config; empty: below .nemotron/jobs.")] = "",
 ) -> CompiledConfig:
-    """Compile a Nemotron evaluation config (YAML, env.toml profile, overrides) for the installed launcher, and save both.
+    """Compile a Nemotron evaluation config (YAML, env.toml profile, overrides) for the installed launcher, and save both. Launches
+    nothing; `changes` says what was changed and why.
 
-    Use it when the user brings Nemotron's YAML or a recipe; then check_config, dry_run, canary and run as for every config.
-    Not for a config that NEL runs already. Nothing is launched; `changes` says what was changed and why.
+    Use it when the user brings Nemotron's YAML or names its recipe. Not for a config that NEL runs already: that is check_config.
+    Not for a new config: that is build_config.
     Example: compile_config(recipe="model_eval", config="tiny_chat", overrides=["output_dir=./output/eval-tiny-chat"])
     """
     from ..nemotron import commands, compiling, provenance  # not at the server's start
@@ -75,13 +83,11 @@ def compile_config(
         )
     )
     saved = provenance.save(compiled, output)
-    if compiled.squashed.images:
-        from ..nemotron import squashing
-
-        squashing.carry_out(compiled.squashed)
     execution = compiled.launcher_config.get("execution")
     lines = commands.commands(str(execution.get("type") or "local") if isinstance(execution, dict) else "local")
     errors, warnings = _findings(str(saved.launcher_config))
+    if force_squash:
+        warnings += _squashed(str(saved.launcher_config), compiled.squashed)
     return CompiledConfig(
         launcher_config=str(saved.launcher_config),
         job_config=str(saved.job_config),
@@ -91,8 +97,26 @@ def compile_config(
         omitted=max(0, len(compiled.changes) - MAX_CHANGES),
         commands=CommandLines(status=lines.status, logs=lines.logs),
         warnings=warnings,
-        next_step=_next_step(str(saved.launcher_config), errors),
+        next_step=_next_step(str(saved.launcher_config), errors, compiled.task_filters, compiled.sample_limit),
     )
+
+
+def _squashed(path: str, plan: SquashPlan) -> list[str]:
+    """Import the images of a plan; what the caller must know of it."""
+    from ..nemotron import squashing
+
+    if not plan.images:
+        return [_short(f"no image was imported: {plan.reason}")]
+    if squashing.hindrances(path, plan):
+        return ["no image was imported: mend the config's errors first, and compile it again"]
+    done = squashing.carry_out(plan, seconds=SQUASH_SECONDS, leave=True)
+    return [
+        _short(
+            f"the import of {job.image} goes on as job {job.job_id} on {plan.host}: {job.target} must be there before a launch; "
+            "do not compile with force_squash again, which would begin it anew"
+        )
+        for job in done.going
+    ]
 
 
 def _short(text: str) -> str:
@@ -110,10 +134,14 @@ def _findings(path: str) -> tuple[int, list[str]]:
     return len(errors), [_short(text) for text in first]
 
 
-def _next_step(path: str, errors: int) -> str:
+def _next_step(path: str, errors: int, filters: Sequence[str], limit: int) -> str:
     if errors:
-        return f"check_config(config={path!r}): {errors} error{'s' if errors > 1 else ''} to mend before the gates."
-    return f"dry_run(config={path!r}): the first gate; then canary and run, with task_filters as tasks."
+        return (
+            f"{call('check_config', config=path)}: {errors} error{'s' if errors > 1 else ''} to mend before the gates."
+        )
+    tasks = {"tasks": list(filters)} if filters else {}
+    full = call("run", config=path, **tasks, **({"max_samples": limit} if limit else {}))
+    return f"{call('dry_run', config=path)}: the first gate; then {call('canary', config=path, **tasks)} and {full}."
 
 
 TOOL = ToolSpec(function=compile_config, step="-", title="Compile a Nemotron config", read_only=False, open_world=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..redact import redact
+from .next_call import call
+from .read_model_config import NO_EXPORT
 from .spec import ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ServingAdvice(_Row):
     """What serving this format needs."""
 
     flags: list[str]
-    must_not_set: list[str] = Field(description="Flags to leave out, each with the reason.")
+    must_not_set: list[str]
     env_vars: dict[str, str]
     supported: bool | None = Field(description="null: no source says.")
     reason: str
@@ -52,7 +53,7 @@ class BenchmarkRow(_Row):
     sensitivity: str
     because: str
     cost: str
-    suitable: bool = Field(description="false: the model's context is too short.")
+    suitable: bool = Field(description="false: the context is too short.")
 
 
 class BenchmarkSetRow(_Row):
@@ -67,14 +68,14 @@ class Quantization(ToolResult):
     """How a model is quantized."""
 
     quantized: bool
-    known: bool = Field(description="false: a format this version does not know; see evidence.")
+    known: bool = Field(description="false: an unknown format, see evidence.")
     method: str
     algorithm: str
     kv_cache_algorithm: str
     group_size: int
     bits: int = Field(description="Per weight; 0: mixed or not known.")
     excluded_modules: list[str]
-    layers: dict[str, int] = Field(description="Layers (GGUF: tensors) by format.")
+    layers: dict[str, int] = Field(description="How many by format.")
     producer: str
     evidence: list[EvidenceRow]
     conflicts: list[str]
@@ -82,22 +83,25 @@ class Quantization(ToolResult):
     benchmarks: list[BenchmarkRow]
     benchmark_sets: list[BenchmarkSetRow]
     baseline_note: str
-    omitted: int = Field(description="Excluded modules not listed.")
+    omitted: int
 
 
 def detect_quantization(
     model: Annotated[
         str,
-        Field(description="Checkpoint directory, .gguf file, host:/path, or hub handle (only headers are fetched)."),
+        Field(
+            description="Checkpoint directory, .gguf file, host:/path (cluster), or Hugging Face handle (headers are fetched)."
+        ),
     ],
     framework: Annotated[str, Field(description="vllm, sglang, trtllm, nim or llamacpp.")] = "vllm",
-    gpu_arch: Annotated[str, Field(description="Such as H100, B200 or sm_90; empty: not known.")] = "",
+    gpu_arch: Annotated[str, Field(description="Such as H100 or sm_90; empty: not known.")] = "",
 ) -> Quantization:
-    """Say how a checkpoint is quantized, from its config files and the tensors themselves, and what serves it.
+    """Say how a checkpoint is quantized, from its config files and the tensors themselves; what serves it; which benchmarks show
+    damage.
 
-    Use it for every checkpoint before building a config; stop and ask the user when `conflicts` is not empty. Not for
-    context, size or fit: that is `read_model_config`. An unknown format is reported as unknown, never guessed.
-    Example: detect_quantization(model="/models/Qwen3-8B-NVFP4", framework="vllm", gpu_arch="B200")
+    Use it for every checkpoint before a config is built; on `conflicts` stop and ask the user. Not for context, size or fit:
+    that is read_model_config. An unknown format is called unknown, never guessed.
+    Example: detect_quantization(model="/models/Qwen3-8B-NVFP4", gpu_arch="B200")
     """
     # Imported here: a server that starts does not need this room.
     from ..checkpoint import recommend, serving
@@ -136,7 +140,7 @@ def detect_quantization(
         baseline_note=recommend.baseline_note(record),
         omitted=max(0, len(excluded) - MAX_MODULES) + record.excluded_omitted,
         warnings=[redact(text) for text in dict.fromkeys(warnings)],
-        next_step=_next_step(inspected, advice.supported, model),
+        next_step=_next_step(inspected, advice.supported, model, framework, gpu_arch),
     )
 
 
@@ -190,27 +194,33 @@ def _warnings(inspected: Inspection) -> list[str]:
     return found
 
 
-def _next_step(inspected: Inspection, supported: bool | None, model: str) -> str:
+def _next_step(inspected: Inspection, supported: bool | None, model: str, framework: str, gpu_arch: str) -> str:
     record = inspected.record
     if inspected.source.megatron:
-        return "Ask the user for the checkpoint's Hugging Face export, or which server is behind `deployment: generic`."
+        return NO_EXPORT
     lacking = bool(inspected.conflicts) and not record.conflicts
     if inspected.conflicts and not lacking:
         return (
             "Show the conflicts to the user and ask which checkpoint and precision are meant; do not evaluate before that "
             "is settled."
         )
+    read = call("read_model_config", model=model, **_serving_arguments(framework, gpu_arch))
     if not record.known:
-        return "Ask the user what wrote this checkpoint and what serves it; then read_model_config."
+        return f"Ask the user what wrote this checkpoint and what serves it; then {read}."
     if supported is False and record.method != "gguf":
-        return (
-            "This framework does not serve the format: ask the user for another framework or export, then call again."
-        )
+        again = call("detect_quantization", model=model, **_serving_arguments("<the other>", gpu_arch))
+        return f"This framework does not serve the format: ask the user for another framework or export, then {again}."
     first = "Ask the user whether the export is complete (conflicts). Then " if lacking else ""
     return (
-        f"{first}read_model_config(model={json.dumps(model)}) for flags and fit; show the user the benchmarks above and ask "
-        "which to include, then build_config."
+        f"{first}{read} for flags and fit; show the user the benchmarks above and ask which to include, then "
+        f"{call('build_config')}, or {call('edit_config', config='<path of the config>', model=model)} where one exists."
     )
+
+
+def _serving_arguments(framework: str, gpu_arch: str) -> dict[str, str]:
+    """Those that are not the defaults."""
+    given = {"framework": framework, "gpu_arch": gpu_arch}
+    return {name: value for name, value in given.items() if value not in ("", "vllm")}
 
 
 TOOL = ToolSpec(function=detect_quantization, step="3", title="Detect quantization", read_only=True, open_world=True)

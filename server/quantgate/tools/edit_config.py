@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .findings import FindingRow, finding_row
+from .findings import FindingRow, finding_row, mending
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class MissingRow(BaseModel):
 
     path: str
     meaning: str
-    who: str = Field(description="user: ask. Else: card, checkpoint, cluster, agent.")
+    who: str = Field(description="user (ask), card, checkpoint, cluster or agent")
 
 
 class EditedConfig(ToolResult):
@@ -34,27 +35,36 @@ class EditedConfig(ToolResult):
     diff: str
     missing: list[MissingRow]
     findings: list[FindingRow]
-    silenced: list[str] = Field(default_factory=list, description="Rules the config silences.")
+    silenced: list[str] = Field(default_factory=list)
     omitted: int = 0
 
 
 def edit_config(
     config: Annotated[str, Field(description="Path of the launcher config.")],
-    model: Annotated[str, Field(description="Checkpoint directory, .gguf file, hub handle, or host:/path.")] = "",
-    set: Annotated[list[str], Field(description="path=value; a flag: deployment.command.--seed=1.")] = [],  # noqa: B006
+    model: Annotated[
+        str, Field(description="Checkpoint directory, .gguf file, Hugging Face handle, or host:/path on a cluster.")
+    ] = "",
+    set: Annotated[
+        list[str],
+        Field(description="path=value; a task by index: evaluation.tasks[0].…=; a flag: deployment.command.--seed=1."),
+    ] = [],  # noqa: B006
     unset: Annotated[list[str], Field(description="Paths to remove.")] = [],  # noqa: B006
-    add_tasks: Annotated[list[str], Field(description="Recipe names or task ids.")] = [],  # noqa: B006
+    add_tasks: Annotated[
+        list[str], Field(description="Recipes (mmlu_pro) or ids of the catalogue (harness.task).")
+    ] = [],  # noqa: B006
     remove_tasks: Annotated[list[str], Field(description="Task names, or name.index.")] = [],  # noqa: B006
-    layout: Annotated[str, Field(description="Slurm: single, haproxy:N, ray:N or combined:NxI.")] = "",
-    gpus: Annotated[int, Field(description="GPUs of one node.")] = 0,
-    gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU, in GB.")] = 0,
-    gpu_arch: Annotated[str, Field(description="Such as H100 or B200.")] = "",
+    layout: Annotated[
+        str, Field(description="Slurm: single, haproxy:N, ray:N or combined:NxI (N nodes, I instances).")
+    ] = "",
+    gpus: Annotated[int, Field(description="GPUs of one node; 0: as it is.")] = 0,
+    gpu_memory_gb: Annotated[float, Field(description="Memory of one GPU in GB; 0: as it is.")] = 0,
+    gpu_arch: Annotated[str, Field(description="Such as H100.")] = "",
 ) -> EditedConfig:
-    """Change a launcher config: model, tasks, single values. Comments and order stay; all changes are written or none.
+    """Change a launcher config: model, tasks, single values. Comments and order stay; all changes are written, or none.
 
-    Use it for every change, instead of editing the file; without changes it lists what is missing and wrong. A bare
-    recipe name means the recipe, harness.task the catalogue. With `deployment: none`, `model` declares the checkpoint
-    behind the endpoint. Not for a new config: that is `build_config`.
+    Use it for every change, never edit the file by hand; with `config` alone it lists what is missing and wrong. After a change
+    the gates start again at dry_run. Not for a new config: that is build_config. With `deployment: none`, `model` declares the
+    checkpoint behind the endpoint.
     Example: edit_config(config="eval.yaml", model="/models/X-NVFP4", add_tasks=["mmlu_pro"],
     set=["evaluation.nemo_evaluator_config.config.params.parallelism=16"])
     """
@@ -89,16 +99,16 @@ def edit_config(
 
 
 def _next_step(done: Edited) -> str:
+    path = str(done.path)
     asked = [gap for gap in done.missing if gap.who == "user"]
-    if asked:
-        return f"Ask the user for {asked[0].path} ({asked[0].meaning}), then edit_config(set=['{asked[0].path}=…'])."
     if done.missing:
-        gap = done.missing[0]
-        return f"Find {gap.path} ({gap.meaning}), then edit_config(set=['{gap.path}=…'])."
+        gap = (asked or done.missing)[0]
+        how = f"Ask the user for {gap.path}" if asked else f"Find {gap.path}"
+        return f"{how} ({gap.meaning}), then {call('edit_config', config=path, set=[f'{gap.path}=<value>'])}."
     errors = [finding for finding in done.report.findings if finding.severity == "error"]
     if errors:
-        return f"Mend {errors[0].rule} at {errors[0].path or 'line ' + str(errors[0].line)}: {errors[0].fix}."
-    return f"check_config(config={str(done.path)!r}), then dry_run: nothing is missing and no rule is broken."
+        return mending(errors[0], path)
+    return f"{call('check_config', config=path)}, then {call('dry_run', config=path)}: nothing is missing and no rule is broken."
 
 
 TOOL = ToolSpec(function=edit_config, step="3-7", title="Edit a config", read_only=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from ..gates.judgement import judging, verdict
 from .standing import standing_warnings
@@ -38,7 +38,7 @@ class CanaryGate(BaseModel):
     passed: bool
     judged: bool
     reasons: list[str]
-    estimate: Estimate
+    estimate: Estimate = Field(description="Of the full run; -1: not known.")
     notes: list[str]
     evidence: dict[str, str]
 

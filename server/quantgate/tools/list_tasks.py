@@ -10,6 +10,7 @@ from ..benchmarks.needs import needs_of
 from ..benchmarks.recipes import Recipe
 from ..benchmarks.search import Hit, SearchResult, find_tasks
 from ..errors import BadInput
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 LIMIT_AT_MOST = 100
@@ -43,14 +44,14 @@ class TaskList(ToolResult):
 
 def list_tasks(
     query: Annotated[str, Field(description="Words, such as 'mmlu pro' or 'instruction following'; empty: all.")] = "",
-    harness: Annotated[str, Field(description="Only this harness.")] = "",
+    harness: Annotated[str, Field(description="Only this harness, such as simple_evals.")] = "",
     endpoint_type: Annotated[str, Field(description="chat, completions, vlm or embedding.")] = "",
     limit: Annotated[int, Field(description=f"Rows, 1 to {LIMIT_AT_MOST}.")] = 20,
 ) -> TaskList:
-    """Find benchmarks in the launcher's catalogue and the recipes that cover them.
+    """Find benchmarks in the installed launcher's catalogue, those with a recipe (tested settings) first.
 
-    Use it to choose tasks, or when a task name is unknown or ambiguous. Not for the state of a run: that is `status`.
-    Tasks with a recipe come first. A bare recipe name (`mmlu_pro`) means the recipe, `harness.task` the catalogue.
+    Use it to choose tasks, or when a task's name is unknown or ambiguous. Not for which benchmarks show the damage of
+    quantization: that is detect_quantization. Not for the tasks of a run: that is status.
     Example: list_tasks(query="aime 2025", endpoint_type="chat")
     """
     if not 1 <= limit <= LIMIT_AT_MOST:
@@ -61,7 +62,7 @@ def list_tasks(
         tasks=[_row(hit) for hit in shown],
         total=len(found.hits),
         omitted=len(found.hits) - len(shown),
-        next_step=_next_step(found, len(shown)),
+        next_step=_next_step(found, len(shown), {"query": query, "harness": harness, "endpoint_type": endpoint_type}),
         warnings=_warnings(found, query, harness),
     )
 
@@ -83,16 +84,18 @@ def _short(text: str) -> str:
     return text if len(text) <= DESCRIPTION_AT_MOST else text[: DESCRIPTION_AT_MOST - 1].rstrip() + "…"
 
 
-def _next_step(found: SearchResult, shown: int) -> str:
+def _next_step(found: SearchResult, shown: int, asked: dict[str, str]) -> str:
     if not found.hits:
-        return "Ask list_tasks again with other words or without the filters."
+        return f"{call('list_tasks', query='<other words>')} without the filters; if nothing fits, tell the user."
     hit = next((h for h in found.hits if h.recipe), found.hits[0])
     name = hit.recipe.name if hit.recipe else hit.task.id
     what = "the recipe" if hit.recipe else "the task"
-    more = " Narrow the query, or raise limit, to see the rest." if shown < len(found.hits) else ""
+    again = {key: value for key, value in asked.items() if value}
+    wider = call("list_tasks", **again, limit=LIMIT_AT_MOST)
+    more = f" {wider} shows more; a narrower query, the best." if shown < min(len(found.hits), LIMIT_AT_MOST) else ""
     return (
-        f"With a config: edit_config(config=…, add_tasks=['{name}']) adds {what} {name}. "
-        f"Without one: build_config first.{more}"
+        f"{call('edit_config', config='<path of the config>', add_tasks=[name])} adds {what} {name}. "
+        f"No config yet: {call('build_config')} first, which says what to ask the user.{more}"
     )
 
 

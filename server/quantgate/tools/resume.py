@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..gates.resume import relaunch, resuming
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 
@@ -30,19 +31,23 @@ class ResumeResult(ToolResult):
     invocation_id: str
     resumed: list[str]
     refused: list[RefusedTask]
-    jobs: list[ResumedJob] = Field(description="On a cluster, the scheduler's ids.")
-    answers_kept: int = Field(
-        description="Answers in the response caches of the resumed tasks: not asked for again. -1 on a cluster: not counted."
-    )
+    jobs: list[ResumedJob]
+    answers_kept: int = Field(description="Not asked for again; -1: not counted.")
 
 
 def resume(
-    invocation_id: Annotated[str, Field(description="The run's id, its directory, or host:/path.")],
-    tasks: Annotated[list[str], Field(description="Only these tasks; empty: all that did not succeed.")] = [],  # noqa: B006
+    invocation_id: Annotated[str, Field(description="Invocation id, run directory or host:/path.")],
+    tasks: Annotated[
+        list[str], Field(description="Only these tasks, as status names them; empty: all that did not succeed.")
+    ] = [],  # noqa: B006
 ) -> ResumeResult:
     """Take up what a run did not finish (failed, cancelled or interrupted tasks), in the same directory: answered requests are not
-    repeated. Never starts a task that runs. The config must be as it was at the launch. Mend the cause first (logs).
-    Example: resume(invocation_id="4f0c9d…")."""
+    repeated. Never starts a task that runs or succeeded.
+
+    Use it once the cause is mended; the config must be as it was at the launch. Not after a change of the config: that is dry_run
+    and canary again. Not for finding the cause: that is logs.
+    Example: resume(invocation_id="4f0c9d1e7b2d4860")
+    """
     done = resuming.resume(invocation_id, tasks)
     return ResumeResult(
         next_step=_next_step(done),
@@ -57,13 +62,17 @@ def resume(
 
 def _next_step(done: relaunch.Resumption) -> str:
     invocation = done.run.invocation_id
+    watch = call("status", invocation_ids=[invocation], wait_seconds=30)
     if done.resumed:
-        return f"status(invocation_ids=['{invocation}'], wait_seconds=30) until it ends."
+        return f"{watch} until it ends."
     if any("sbatch" in r.reason for r in done.refused):
-        return "Tell the user what sbatch said; once its cause is mended, call resume again."
+        return f"Tell the user what sbatch said; once its cause is mended, {call('resume', invocation_id=invocation)} again."
     if any("goes on" in r.reason or r.reason.startswith("it is ") for r in done.refused):
-        return f"status(invocation_ids=['{invocation}'], wait_seconds=30): it still goes on."
-    return f"verify_run(run='{invocation}') tells what it is worth; status and logs tell what is not known of it."
+        return f"{watch}: it still goes on."
+    return (
+        f"{call('verify_run', run=invocation)} tells what it is worth; {call('status', invocation_ids=[invocation])} and "
+        f"{call('logs', invocation_id=invocation)} tell what is not known of it."
+    )
 
 
 TOOL = ToolSpec(function=resume, step="-", title="Resume a run", read_only=False, open_world=True)

@@ -10,6 +10,7 @@ from ..errors import QuantgateError
 from ..gates.judgement import judging
 from ..gates.launches import launching
 from ..gates.planning import spending
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 
@@ -19,27 +20,31 @@ class RunResult(ToolResult):
     invocation_id: str
     fingerprint: str
     state: str
-    kind: str = Field(description="full, or subset when max_samples or tasks limit it.")
-    planned_requests: int = Field(description="Samples times repeats of the tasks whose size is known.")
-    judge_requests: int = Field(description="Answers that a judge scores, at least. -1: not known, as in the rest.")
-    hours_estimated: float = Field(description="As the canary predicts.")
+    kind: str = Field(description="full or subset")
+    planned_requests: int
+    judge_requests: int = Field(description="-1: not known, as in the rest.")
+    hours_estimated: float
     gpu_hours_estimated: float
-    gpu_hours_at_most: float = Field(description="0: the model is served by somebody else.")
+    gpu_hours_at_most: float = Field(description="0: served by somebody else.")
 
 
 def run(
     config: Annotated[str, Field(description="Path of the launcher config.")],
-    tasks: Annotated[list[str], Field(description="Only these tasks; empty: all.")] = [],  # noqa: B006
+    tasks: Annotated[list[str], Field(description="Only these tasks of the config; empty: all.")] = [],  # noqa: B006
     max_samples: Annotated[
-        int, Field(description="Samples per task; 0: all. Anything else is called a subset everywhere.")
+        int, Field(description="Samples per task; 0: all. Else it is called a subset everywhere.")
     ] = 0,
     skip_gates_reason: Annotated[
         str,
         Field(description="Only when the user wants to go past the gates: why. They are asked; it stays with the run."),
     ] = "",
 ) -> RunResult:
-    """Launch the full evaluation of a config whose dry run and canary have passed; anything else is refused with the call that
-    is missing. Returns an invocation id at once; watch it with status. Example: run(config="eval.yaml")."""
+    """Launch the full evaluation of a config whose dry run and canary have passed; else refused, with the call that is missing.
+
+    Use it once, when the user knows the canary's estimate and wants the run. Not for a quick look at a few samples: that is
+    canary. Not for going on with a run that stopped: that is resume. Returns at once with an invocation id for status.
+    Example: run(config="eval.yaml")
+    """
     launch = launching.run(config, tasks=tasks, max_samples=max_samples, skip_gates_reason=skip_gates_reason)
     attempt = launch.attempt
     # The run is started: whatever cannot be told of it now, its invocation id must be.
@@ -58,8 +63,8 @@ def run(
     if attempt.skip_reason:
         warnings.insert(0, f"Started without its gates, which every result of it will say: {attempt.skip_reason}")
     return RunResult(
-        next_step=f"status(invocation_ids=['{attempt.invocation_id}'], wait_seconds=30) until it ends, "
-        f"then verify_run(run='{attempt.invocation_id}') before any score is reported.",
+        next_step=f"{call('status', invocation_ids=[attempt.invocation_id], wait_seconds=30)} until it ends, "
+        f"then {call('verify_run', run=attempt.invocation_id)} before any score is reported.",
         warnings=warnings,
         invocation_id=attempt.invocation_id,
         fingerprint=launch.plan.fingerprint,

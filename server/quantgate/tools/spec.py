@@ -14,7 +14,8 @@ class ToolResult(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    next_step: str = Field(description="What to call or ask next, and why.")
+    next_step: str
+    """What to call or ask next, and why: a whole call (`next_call.call`), or what a person must decide or be told."""
     warnings: list[str] = Field(default_factory=list)
 
 

@@ -13,6 +13,7 @@ from ..gates.views import lookup, overview, remote_views, waiting
 from ..runs.exports import records
 from ..runs.invocation import LIVE
 from .gate_rows import CanaryGate, gate_row, gate_warnings
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 NEWEST = 10
@@ -46,9 +47,7 @@ class RunRow(BaseModel):
     run_dir: str
     gate: CanaryGate
     tasks: list[TaskRow]
-    exported: list[str] = Field(
-        default_factory=list, description="Its runs on a tracking server, as verify_run takes them."
-    )
+    exported: list[str] = Field(default_factory=list, description="As mlflow:RUN_ID.")
 
 
 class StatusResult(ToolResult):
@@ -62,11 +61,15 @@ def status(
     invocation_ids: Annotated[
         list[str], Field(description="Ids, run directories, host:/path or mlflow:RUN_ID; empty: the newest runs.")
     ] = [],  # noqa: B006
-    wait_seconds: Annotated[int, Field(description="Wait this long for a change of state, at most 45.")] = 0,
+    wait_seconds: Annotated[int, Field(description="Seconds to wait for a change of state, at most 45.")] = 0,
 ) -> StatusResult:
-    """Tell the state of runs: per task the state with its reason, samples done and expected, and the time left; a finished
-    canary is judged. -1 means not known; failed is said only when it is known. Works after a restart of the server.
-    Example: status(invocation_ids=["4f0c9d…"], wait_seconds=30)."""
+    """Tell the state of runs and canaries: per task its reason, samples done and expected, seconds left (-1: not known). A finished
+    canary is judged. Works after a restart of the server.
+
+    Use it after canary, run or resume until they end, and to find earlier runs. Not for why something failed: that is logs. Not
+    for scores: that is verify_run.
+    Example: status(invocation_ids=["4f0c9d1e7b2d4860"], wait_seconds=30)
+    """
     warnings = _wait_warnings(wait_seconds)
     if invocation_ids:
         asked = overview.named(invocation_ids)
@@ -147,35 +150,43 @@ def _or_unknown(value: int | None) -> int:
 def _next_step(views: list[judging.View]) -> str:
     live = [overview.name_of(v) for v in views if v.state in LIVE]
     if live:
-        return f"status(invocation_ids={live[:5]!r}, wait_seconds=30) until it ends; report changes only."
+        again = call("status", invocation_ids=live[:5], wait_seconds=30)
+        return f"{again} until {'it ends' if len(live) == 1 else 'they end'}; report changes only."
     if not views:
-        return "No run is known here: canary(config=…) starts one, or give the directory of a run."
+        new = call("canary", config="<path of the config>")
+        return f"No run is known here: ask the user for its directory, or {new} starts one."
     return _after_the_end(views[0])
 
 
 def _after_the_end(view: judging.View) -> str:
     run, name = view.run, overview.name_of(view)
     config = run.attempt.config if run.attempt else ""
+    read = call("logs", invocation_id=name)
     if run.kind == "canary" and view.gate is not None:
         if view.gate.passed:
-            return f"run(config={config!r}): the canary passed."
+            return f"{call('run', config=config or '<its config>')}: the canary passed; ask the user unless they asked for the run."
         return (
-            f"logs(invocation_id={name!r}) shows why the canary did not pass; mend it, dry_run(config={config!r}), "
-            f"then canary(config={config!r}, again=true)."
+            f"{read} shows why the canary did not pass; mend it, {call('dry_run', config=config or '<its config>')}, "
+            f"then {call('canary', config=config or '<its config>', again=True)}."
         )
     if view.state == "succeeded":
-        return f"verify_run(run={name!r}) before any score is reported."
+        return f"{call('verify_run', run=name)} before any score is reported."
     if view.state == "unreachable":
-        return f"status(invocation_ids=[{name!r}]) again later: {overview.reason(view) or view.tasks[0].reason} It is not failed."
+        why = overview.reason(view) or next((t.reason for t in view.tasks), "it does not answer.")
+        return f"{call('status', invocation_ids=[name])} again later: {why} It is not failed."
     if run.directory is None and run.remote is None:
-        again = f"canary(config={config!r}) or run(config={config!r}) starts a new one" if config else "it is not here"
-        return f"Nothing of this run can be read ({overview.reason(view)}); {again}."
+        new = (
+            f"{call('canary', config=config)} or {call('run', config=config)} starts a new one"
+            if config
+            else "tell the user"
+        )
+        return f"Nothing of this run can be read ({overview.reason(view)}); {new}."
     if view.state in {"failed", "interrupted", "cancelled"}:
-        why = f"logs(invocation_id={name!r}) shows why it {_ended_how(view.state)}"
+        why = f"{read} shows why it {_ended_how(view.state)}"
         if run.attempt is None:
-            return f"{why}; it was not launched here, so it is not resumed here."
-        return f"{why}; once the cause is mended, resume(invocation_id={name!r}) takes up what did not finish."
-    return f"logs(invocation_id={name!r}) shows what it last did; its state is {view.state}, which is not failed."
+            return f"{why}; it was not launched here, so it is not resumed here: tell the user."
+        return f"{why}; once the cause is mended, {call('resume', invocation_id=name)} takes up what did not finish."
+    return f"{read} shows what it last did; its state is {view.state}, which is not failed."
 
 
 def _ended_how(state: str) -> str:

@@ -12,6 +12,7 @@ from ..gates.views import lookup, remote_files
 from ..results import verify
 from ..runs.clusters.mirrored import Mirror
 from ..runs.sanitise import one_line
+from .next_call import call
 from .spec import ToolResult, ToolSpec
 from .standing import gates_check, skip_reason, standing_warnings
 
@@ -25,7 +26,7 @@ class Subset(BaseModel):
     """How much of the benchmark was scored; both 0 for the whole of it."""
 
     samples: int = 0
-    of: int = Field(default=0, description="0 when the size of the full set is not known.")
+    of: int = Field(default=0, description="0: not known")
 
 
 class Check(BaseModel):
@@ -41,9 +42,9 @@ class Score(BaseModel):
 
     metric: str = ""
     value: float = 0
-    stderr: float = -1
+    stderr: float = Field(default=-1, description="-1: not known")
     minimum: float = 0
-    maximum: float = Field(default=1, description="0 for both ends: the scale is not known, or has no ends.")
+    maximum: float = Field(default=1, description="0 for both ends: not known")
 
 
 class TaskRow(BaseModel):
@@ -51,11 +52,11 @@ class TaskRow(BaseModel):
 
     task: str
     verdict: str
-    samples_expected: int = Field(description="-1: not known.")
-    samples_scored: int = Field(description="-1: not known.")
+    samples_expected: int = Field(description="-1: not known")
+    samples_scored: int
     checks: list[Check]
     score: Score
-    omitted: int = Field(default=0, description="Checks that hold and are not listed.")
+    omitted: int = Field(default=0, description="Checks that hold")
 
 
 class VerifyRunResult(ToolResult):
@@ -67,11 +68,15 @@ class VerifyRunResult(ToolResult):
 
 
 def verify_run(
-    run: Annotated[str, Field(description="Invocation id, run directory, host:/run/directory, or mlflow:RUN_ID.")],
+    run: Annotated[str, Field(description="Invocation id, run directory, host:/path or mlflow:RUN_ID.")],
 ) -> VerifyRunResult:
-    """Validate a finished run before any score is reported: every sample scored once, nothing interrupted, no failure in logs or
-    answers, the score recomputed, model and parameters as launched. A score is given only for a valid run; say the warnings and
-    the subset with it. Example: verify_run(run="4f0c9d…")."""
+    """Validate a finished run: every sample scored once, nothing interrupted, no failure in logs or answers, the score recomputed,
+    model and parameters as launched. A score is given only for a valid run.
+
+    Use it before any score is reported, and say the warnings and the subset with it. Not for a run that goes on: that is status.
+    Not for two runs against each other: that is compare_runs.
+    Example: verify_run(run="4f0c9d1e7b2d4860")
+    """
     found, copy = lookup.find(run), None
     if found.remote is not None:
         found, copy = remote_files.copied(found)
@@ -156,20 +161,32 @@ def _score(score: verify.Score | None) -> Score:
 
 
 def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
-    if verification.verdict == "valid":
-        of = verification.subset
-        subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
-        skipped = f", and that its gates were skipped: {skip_reason(found)}" if found.skip_reason else ""
-        told = ", and what the warnings say" if any(c.warns for t in verification.tasks for c in t.checks) else ""
-        return f"Report each score with its metric, scale, standard error and number of samples{subset}{skipped}{told}."
     place = found.remote.address if found.remote else str(found.directory.path) if found.directory else ""
     named = found.exported.address if found.exported else found.invocation_id or place
+    if verification.verdict == "valid":
+        return _after_a_valid_run(verification, found, named)
+    read = call("logs", invocation_id=named)
     if verification.verdict == "incomplete":
         return (
-            f"Do not report a score: say which checks failed; status(invocation_ids=[{named!r}]) tells whether more is to come, "
-            f"logs(invocation_id={named!r}) why not."
+            f"Do not report a score: say which checks failed; {call('status', invocation_ids=[named])} tells whether more is to "
+            f"come, {read} why not."
         )
-    return f"Do not report a score: say which checks failed; logs(invocation_id={named!r}) for the cause."
+    return f"Do not report a score: say which checks failed; {read} for the cause."
+
+
+def _after_a_valid_run(verification: verify.Verification, found: lookup.Run, named: str) -> str:
+    if found.kind == "canary":
+        config = found.attempt.config if found.attempt else "<its config>"
+        return f"Do not report a score, for this is a canary: {call('run', config=config)} is the full run."
+    of = verification.subset
+    subset = f", and that it is a subset of {of.samples} of {of.of or 'an unknown number of'} samples" if of else ""
+    skipped = f", and that its gates were skipped: {skip_reason(found)}" if found.skip_reason else ""
+    told = ", and what the warnings say" if any(c.warns for t in verification.tasks for c in t.checks) else ""
+    compared = call("compare_runs", baseline="<run of the unquantized model>", candidate=named)
+    return (
+        f"Report each score with its metric, scale, standard error and number of samples{subset}{skipped}{told}. What "
+        f"quantization cost: {compared}, both valid."
+    )
 
 
 TOOL = ToolSpec(function=verify_run, step="9", title="Validate a run")

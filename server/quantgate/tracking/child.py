@@ -6,7 +6,6 @@ before they are asked for (`copying` checks names and sizes).
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from ..system import files
 from . import copying, registry
 from .layout import Wanted, invocation_directory, task_directory
 
@@ -157,11 +157,8 @@ def main() -> None:
     """Serve one request and exit."""
     request = json.load(sys.stdin)
     os.umask(0o077)
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        # A server that lists a small file and sends a large one fills no disk.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (request["most"], request["most"]))
+    # A server that lists a small file and sends a large one fills no disk.
+    files.limit_written(request["most"])
     _answer(request["answer"], _do(request))
 
 

@@ -84,6 +84,14 @@ def cases() -> Iterator[Case]:
         ("deployment.env_vars", ["HF_TOKEN"]),
     ):
         yield Case("P05", f"list-at-{at}", put(SLURM, at, value))
+    for at in (
+        "export",
+        "execution.mounts",
+        "execution.sbatch_extra_flags",
+        "evaluation.env_vars",
+        "evaluation.tasks[0].env_vars",
+    ):
+        yield Case("P44", f"null-at-{at}", put(SLURM, at, None))
     for base, at, value in _BOUNDS:
         yield Case("P06", f"{at.rpartition('.')[2]}-{value}", put(base, at, value))
     for base, at, value in _TEXT_NUMBERS:

@@ -14,7 +14,7 @@ import pytest
 
 from quantgate.checkpoint.inspection import inspect_model
 from quantgate.cluster import connection, exchange
-from quantgate.errors import Refused
+from quantgate.errors import ClusterError, Refused
 from quantgate.evalconfig.lint import inspection_cache
 from quantgate.gates.permission import consent
 from quantgate.tools.check_config import CheckedConfig, check_config
@@ -363,3 +363,20 @@ def test_what_a_cluster_without_accounting_cannot_tell_is_listed(
     assert {"L03", "L09", "D24"} <= set(line.partition(":")[0].split(", "))
     assert answer.preflight["partitions"].startswith("not known")
     connection.close_all()
+
+
+def test_a_launch_that_would_log_in_as_another_user_than_ssh_says_is_told(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USER", "somebody")
+    told = [line for line in config.check().warnings if f"execution.username={USER}" in line]
+    assert len(told) == 1
+    assert "somebody" in told[0]
+    monkeypatch.setenv("USER", USER)
+    assert not [line for line in config.check().warnings if "execution.username" in line]
+
+
+def test_a_user_whom_the_cluster_refuses_is_told_which_one_ssh_would_take(reached: Cluster) -> None:
+    with pytest.raises(ClusterError) as refused:
+        connection.connection(f"somebody@{reached.alias}")
+    assert f"execution.username={USER}" in refused.value.fix

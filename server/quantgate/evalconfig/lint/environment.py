@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from ... import credentials, redact, workspace
+from ... import credentials, redact
 from .. import paths
 from ..paths import Segment
 from .rule import Hit, Rule, Subject, as_mapping
@@ -170,8 +170,8 @@ def _is_gap(value: str) -> bool:
 def _looked_in(subject: Subject, name: str) -> str:
     if name in credentials.TRUST_SWITCHES:
         return "the server's environment (a trust switch counts only from there)"
-    files = [subject.document.path.resolve().parent / ".env", workspace.workspace_root() / ".env"]
-    seen = [f"{file}{'' if file.is_file() else ' (no such file)'}" for file in dict.fromkeys(files)]
+    places = credentials.env_places(subject.document.path)
+    seen = [f"{file}{'' if file.is_file() else ' (no such file)'}" for file in places]
     return "the server's environment, " + ", ".join(seen)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterable
 
+from ...system import machine
 from .. import paths
 from .environment import groups
 from .rule import Hit, Rule, Subject, as_mapping
@@ -71,7 +71,7 @@ def other_architecture(subject: Subject) -> Iterable[Hit]:
 
 def _arm(subject: Subject) -> str:
     if subject.composed.executor == "local":
-        return "this machine" if platform.machine().lower() in ("aarch64", "arm64") else ""
+        return "this machine" if machine.processor() == "arm64" else ""
     asked = [subject.at("execution", key) for key in ("gres", "partition")]
     asked.append(as_mapping(subject.at("execution", "sbatch_extra_flags")).get("constraint"))
     named = [str(value) for value in asked if any(word in str(value).lower() for word in _ARM_WORDS)]

@@ -1,4 +1,6 @@
-"""The rule about the tokenizer of log-probability tasks: it must be the served model's own, where both can be read here."""
+"""Rules about the tokenizer of log-probability tasks: it must be the served model's own, where both can be read here, and in
+the container of the task.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from ...checkpoint.tokenizer_files import TokenizerFiles
 from ...errors import CheckpointError
 from ..compose import ConfiguredTask
 from .rule import Hit, Rule, Subject, as_mapping
+from .tasks import MISSING_TOKENIZER
 
 _KEY = ("config", "params", "extra", "tokenizer")
 
@@ -40,6 +43,55 @@ def other_tokenizer(subject: Subject) -> Iterable[Hit]:
             )
             # A vocabulary that only has more added tokens gives the same numbers to the same text.
             yield Hit(path, message, severity=None if "vocabulary" in differing or len(differing) > 1 else "warning")
+
+
+def not_mounted(subject: Subject) -> Iterable[Hit]:
+    """A tokenizer at a path that nothing mounts into the container of its task."""
+    executor = subject.composed.executor
+    if executor not in ("slurm", "local"):
+        return
+    # The local executor mounts nothing of execution.mounts.evaluation.
+    mounts = as_mapping(subject.at("execution", "mounts", "evaluation")) if executor == "slurm" else {}
+    inside = [str(target).partition(":")[0] for target in mounts.values()]
+    # The user's home on the cluster is not known from here, and Docker's options may mount anything.
+    if subject.at("execution", "mounts", "mount_home") is not False and executor == "slurm":
+        inside += ["/home", "/root", "/users", "/u"]
+    if subject.at("execution", "extra_docker_args"):
+        return
+    reported: set[str] = set()
+    for task in subject.tasks:
+        path, given = subject.given(task, *_KEY)
+        if (
+            not isinstance(given, str)
+            or not given.startswith("/")
+            or not _needs_tokenizer(subject, task)
+            or path in reported
+        ):
+            continue
+        own = [str(task.raw.get("dataset_mount_path") or "/datasets")] if task.raw.get("dataset_dir") else []
+        if any(PurePosixPath(given).is_relative_to(place) for place in (*inside, *own)):
+            continue
+        reported.add(path)
+        of_server = PurePosixPath(given).is_relative_to("/checkpoint") and bool(
+            subject.text("deployment", "checkpoint_path")
+        )
+        where = "the server's container only" if of_server else "no mount of the task's container"
+        fix = (
+            f"give the path on the cluster, and mount its directory: execution.mounts.evaluation: {{{_parent(subject, given)}}}"
+            if executor == "slurm"
+            else "give its Hugging Face id, or a path below the task's dataset_dir"
+        )
+        message = (
+            f"The tokenizer {given[:120]} is in {where}: {subject.catalogue_tasks[task.index].id} would not find it"
+        )
+        yield Hit(path, message, fix, "error" if of_server else None, cause="T42.mounted", named=MISSING_TOKENIZER)
+
+
+def _parent(subject: Subject, given: str) -> str:
+    served = subject.text("deployment", "checkpoint_path")
+    at = given if not given.startswith("/checkpoint") else served
+    directory = str(PurePosixPath(at).parent) if at.startswith("/") else "/shared/models"
+    return f"{directory[:200]}: {directory[:200]}"
 
 
 def _needs_tokenizer(subject: Subject, task: ConfiguredTask) -> bool:
@@ -73,6 +125,15 @@ def _before_mounts(subject: Subject, inside: str) -> str:
 
 
 RULES = (
+    Rule(
+        "T42",
+        "warning",
+        "Tokenizer outside the task's container",
+        "mount its directory, or give its Hugging Face id",
+        "NeMo Evaluator Launcher 0.2.6 executors/slurm/executor.py (--container-mounts of the evaluation), "
+        "executors/local/run.template.sh (-v of the results and the dataset only)",
+        not_mounted,
+    ),
     Rule(
         "T41",
         "error",

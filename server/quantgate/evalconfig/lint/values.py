@@ -56,6 +56,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
+    null_fails: dict[str, list[str]]
     places: dict[str, dict[str, str]]
 
 
@@ -105,11 +106,21 @@ class _Spec:
 
 
 @cache
-def _table() -> dict[str, dict[str, _Spec]]:
+def _read() -> _Table:
     from ruamel.yaml import YAML
 
-    table = _Table.model_validate(YAML(typ="safe").load(_TABLE.read_text(encoding="utf-8")))
-    return {place: {key: _spec(text) for key, text in keys.items()} for place, keys in table.places.items()}
+    return _Table.model_validate(YAML(typ="safe").load(_TABLE.read_text(encoding="utf-8")))
+
+
+@cache
+def _table() -> dict[str, dict[str, _Spec]]:
+    return {place: {key: _spec(text) for key, text in keys.items()} for place, keys in _read().places.items()}
+
+
+def null_fails(executor: str) -> tuple[str, ...]:
+    """The dotted places at which NEL fails on null for this executor; `*` is any task."""
+    table = _read().null_fails
+    return (*table["always"], *table.get(executor, ()))
 
 
 def _spec(text: str) -> _Spec:
@@ -153,6 +164,15 @@ def wrong_kind(subject: Subject) -> Iterable[Hit]:
             yield Hit(path, f"{path} must be {spec.wanted} and is {shown}", fix)
 
 
+def null_section(subject: Subject) -> Iterable[Hit]:
+    """A null where NEL reads a section's keys."""
+    for place in null_fails(subject.composed.executor):
+        for at in _expanded(subject, place):
+            holder, path = as_mapping(subject.at(*at[:-1])), paths.join(at)
+            if at[-1] in holder and holder[str(at[-1])] is None and path not in subject.composed.derived_missing:
+                yield Hit(path, f"{path} is null, and NEL reads a section there", f"edit_config(unset=['{path}'])")
+
+
 def _shown(value: Any) -> str:
     kind = {"dict": "a section with keys", "list": "a list", "bool": "true or false"}.get(type(value).__name__, "")
     return kind or f"the number {value}"
@@ -161,8 +181,14 @@ def _shown(value: Any) -> str:
 def out_of_bounds(subject: Subject) -> Iterable[Hit]:
     """A number that no server, scheduler or harness takes."""
     for path, spec, value in _given(subject):
-        if spec.fits(value) and not spec.within(value):
-            yield Hit(path, f"{path} is {value}, and must be {spec.bounds}", f"edit_config(set=['{path}=…'])")
+        if not spec.fits(value) or spec.within(value):
+            continue
+        fix = f"edit_config(set=['{path}=…'])"
+        if value == 0 and path.endswith(".params.top_p") and subject.composed.deployment == "generic":
+            # Megatron's inference takes 0 for "off" (megatron.core.inference sampling_params); Nemotron's configs have it.
+            yield Hit(path, f"{path} is 0: Megatron's server takes it for off, and others refuse it", fix, "warning")
+        else:
+            yield Hit(path, f"{path} is {value}, and must be {spec.bounds}", fix)
 
 
 def breaks_out(subject: Subject) -> Iterable[Hit]:
@@ -197,5 +223,6 @@ RULES = (
     Rule(
         "P05", "error", "Value of the wrong kind", "write a value of the right kind", MODELS, wrong_kind, of_text=True
     ),
+    Rule("P44", "error", "Null in place of a section", "remove the key", MODELS, null_section),
     Rule("P06", "error", "Value out of bounds", "correct the number", MODELS, out_of_bounds),
 )

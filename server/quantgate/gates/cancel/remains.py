@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ...errors import LauncherError
 from ...launcher import container_control, execdb, process_control
-from ...machine import boot_id
 from ...runs.process import runner_of
 from ...runs.rundir import RunDir, TaskDir
 from ...runs.status import State, TaskStatus
+from ...system.machine import boot_id
 from .. import ledger
 
 CONTAINERS = "local"

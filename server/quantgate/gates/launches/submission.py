@@ -11,7 +11,7 @@ from pathlib import Path
 from ...cluster import launches
 from ...errors import Refused
 from ...evalconfig import paths
-from ...launcher import containers, door, harnesses
+from ...launcher import containers, door, harnesses, here
 from ...launcher.stamp import Stamp
 from .. import ledger
 from ..permission import consent, hosts, skipping, trust
@@ -50,6 +50,7 @@ def submit(
         )
     asked = [*skipping.questions(planned, skip), *trust.questions(planned)]
     cluster = hosts.target(planned) if planned.composed.executor == plan.SLURM else None
+    here.require_launches()
     notes = _require_host(planned, cluster, asked) if cluster else ()
     _require_harnesses(planned, tasks)
     env = planned.environment()

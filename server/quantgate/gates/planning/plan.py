@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import redact
-from ...benchmarks import catalogue, limits, needs, recipes
+from ...benchmarks import catalogue, limits, metrics, needs, recipes
 from ...checkpoint import identity
 from ...errors import ConfigError, Refused, UnknownName
 from ...evalconfig import compose, fingerprint, paths, serving_sizes, variables
@@ -42,6 +42,7 @@ class PlannedTask:
         classes: What can go wrong in a way of its own: "judge", "user simulator", "code sandbox", "image input"; "plain"
             without any of them, "unlisted" when nothing is known of the task.
         watch: What to watch in the first minutes of the full run, for a task that cannot be limited; empty for others.
+        parts: To how many parts of the set the harness applies a limit, each on its own.
     """
 
     directory: str
@@ -52,12 +53,13 @@ class PlannedTask:
     repeats: int
     classes: tuple[str, ...] = (PLAIN,)
     watch: str = ""
+    parts: int = 1
 
     def requests(self, limit: int) -> int | None:
         """Requests that this task will make at most, for a limit of samples (0: none)."""
         if self.samples is None:
-            return limit * self.repeats if limit else None
-        return min(self.samples, limit or self.samples) * self.repeats
+            return limit * self.parts * self.repeats if limit else None
+        return min(self.samples, limit * self.parts or self.samples) * self.repeats
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,8 @@ def _checkpoint(composed: compose.Composed) -> str:
 def _planned(task: compose.ConfiguredTask) -> PlannedTask:
     known = _catalogue_task(task)
     found = recipes.variant_of_task(known.id) if known else None
-    samples = found[1].samples if found else None
+    metric = metrics.metric_of(known, task.params, repeats(task.params)) if known and found is None else None
+    samples = found[1].samples if found else metric.samples if metric else None
     return PlannedTask(
         directory=task.directory,
         name=task.name,
@@ -245,6 +248,7 @@ def _planned(task: compose.ConfiguredTask) -> PlannedTask:
         container=str(task.raw.get("container") or (known.container if known else "")),
         samples=samples,
         repeats=repeats(task.params),
+        parts=metric.parts if metric else 1,
         classes=_classes(known, found[0] if found else None),
         watch=limits.watch_instead(task.name, known),
     )

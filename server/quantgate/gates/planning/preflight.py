@@ -60,7 +60,7 @@ def preflight(path: Path, report: Report) -> Preflight:
 
     try:
         sight = look_at(connection(host.address), cluster_files.wanted_paths(subject))
-        notes = [*hosts.differences(host), *_record(subject, sight)]
+        notes = [*hosts.differences(host), *_other_user(subject, host), *_record(subject, sight)]
     except ClusterError as error:
         seen = {"host": host.address, "reachable": "no", "reason": str(error)[: 2 * MAX_TEXT]}
         return Preflight(report, seen, (f"The cluster could not be looked at: {error}",))
@@ -86,6 +86,17 @@ def _host(subject: Subject, path: Path) -> Host:
     # NEL's own default is the name of the user here, which ssh_config may say better.
     own = user if isinstance(user, str) and "${" not in user and "???" not in user else ""
     return contact.allowed(name, own, where=f"{path}: execution.hostname")
+
+
+def _other_user(subject: Subject, host: Host) -> list[str]:
+    """NEL logs in as execution.username, by default the user here; this look went by ssh's own settings."""
+    launching, looking = subject.text("execution", "username"), hosts.login(host)
+    if not launching or launching == looking:
+        return []
+    return [
+        f"A launch would log in to {host.address} as {launching[:MAX_TEXT]} (execution.username), and this look logged in as "
+        f"{looking}: edit_config(set=['execution.username={looking}']) if that is the account"
+    ]
 
 
 def _record(subject: Subject, sight: Sight) -> list[str | Finding]:

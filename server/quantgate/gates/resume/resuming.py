@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ... import children
 from ...errors import QuantgateError, Refused, StorageError
-from ...launcher import containers, door, harnesses, launch_lock
+from ...launcher import containers, door, harnesses, here, launch_lock
 from ...runs.answer_store import cached_responses, reuses_responses
 from ...runs.invocation import LIVE
 from ...runs.rundir import RunDir
@@ -146,6 +146,7 @@ def _why_not(status: TaskStatus, live: Sequence[str]) -> str:
 
 
 def _require_means(planned: plan.Plan, attempt: ledger.Attempt) -> None:
+    here.require_launches()
     if planned.composed.executor == "process":
         for task in planned.chosen(list(attempt.tasks)):
             harnesses.require_wheel(task.harness, task.container)

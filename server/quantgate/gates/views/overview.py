@@ -49,11 +49,16 @@ class Named:
 
 
 def newest(limit: int) -> Newest:
-    """The newest runs of the ledger and of NEL's record, together.
+    """The newest runs of the ledger and of NEL's record, together, once it is settled how the open launches went.
 
     NEL's record may be missing, broken or not readable: that hides none of ours.
     """
     reconcile.settle_all()
+    return on_record(limit)
+
+
+def on_record(limit: int) -> Newest:
+    """`newest` as it was written down: nothing is settled."""
     ours = [Known(a.invocation_id, a.created, a) for a in ledger.attempts(limit=limit)]
     foreign = execdb.invocations()
     known = ledger.among([f.invocation_id for f in foreign])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ... import children
+from ... import activity, children
 from ...runs.invocation import FINAL, LIVE
+from ...runs.sanitise import one_line
 from .. import ledger
 from ..judgement import judging
 from . import lookup, remote_views
@@ -15,6 +16,8 @@ from .pulse import Pulse, pulse
 LONGEST_WAIT = 45
 """Seconds: several clients end a call after 60."""
 POLL_SECONDS = 1.0
+MOST_TOLD = 3
+TOLD_CHARACTERS = 200
 LOOK_SECONDS = 5.0
 """Between two whole looks while nothing seems to change; what only time tells (logs that went quiet) is seen by them."""
 
@@ -88,6 +91,7 @@ def _until(
     looked = time.monotonic()
     took = looked - began
     while not done(first, now):
+        activity.say(_told(now))
         left = deadline - time.monotonic()
         # A cluster that takes long to answer, or to be given up, must not hold the caller beyond its patience.
         if left <= 0 or (took > POLL_SECONDS and left < took) or children.wait(min(POLL_SECONDS, left)):
@@ -101,6 +105,24 @@ def _until(
         now = views(invocation_ids)
         took = time.monotonic() - looked
     return now
+
+
+def _told(runs: Sequence[judging.View]) -> str:
+    """The tasks that are not over, in one line."""
+    tasks = [
+        f"{t.task} {t.state}{_share(t.samples_done, t.samples_expected)}"
+        for view in runs
+        for t in view.tasks
+        if t.state in LIVE
+    ]
+    more = f" and {len(tasks) - MOST_TOLD} more" if len(tasks) > MOST_TOLD else ""
+    return one_line("; ".join(tasks[:MOST_TOLD]) + more, TOLD_CHARACTERS)
+
+
+def _share(done: int | None, expected: int | None) -> str:
+    if done is None:
+        return ""
+    return f" ({done} of {expected} samples)" if expected else f" ({done} samples)"
 
 
 def _pulse(runs: Sequence[judging.View]) -> Pulse | None:

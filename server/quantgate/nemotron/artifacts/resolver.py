@@ -32,8 +32,9 @@ class Resolver:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The references that were looked up, with the version that was found: what a snapshot must record of `latest`."""
-        return tuple(f"{reference} is {found.name}:{found.version}" for reference, found in self._found.items())
+        """The references that did not name their version, with the one that was found: what a snapshot must record of `latest`."""
+        asked = ((reference, f"{found.name}:{found.version}") for reference, found in self._found.items())
+        return tuple(f"{reference} is {version}" for reference, version in asked if str(reference) != version)
 
     def resolve(self, reference: str, field: str = PATH) -> str:
         """A field of an artifact, as text.

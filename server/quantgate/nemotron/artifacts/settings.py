@@ -6,6 +6,7 @@ file. A relative place starts at the env.toml's own directory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,18 @@ from .directory import DirectoryStore, IndexStore
 from .mlflow_store import MlflowStore
 from .resolver import Resolver
 from .store import ArtifactStore
-from .wandb_store import WandbProject, WandbStore
+from .wandb_store import VARIABLES, WandbProject, WandbStore
 
 BACKENDS = ("wandb", "mlflow", "directory", "file", "index")
 _KEYS = ("backend", "root", "index", "entity", "project", "download")
 
 
 def resolver(
-    artifacts: Mapping[str, Any] | None = None, wandb: Mapping[str, Any] | None = None, *, base: Path | None = None
+    artifacts: Mapping[str, Any] | None = None,
+    wandb: Mapping[str, Any] | None = None,
+    *,
+    base: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Resolver:
     """The resolver of a config; nothing is opened or asked before its first reference.
 
@@ -30,6 +35,7 @@ def resolver(
         artifacts: `[artifacts]` of env.toml.
         wandb: `run.wandb` or `[wandb]`: `entity` and `project`.
         base: Where relative places start; None for the working directory.
+        environment: Where W&B's key, entity and project are looked for; None for this process's environment.
 
     Raises:
         ConfigError: An unknown key or backend, or a backend without its place.
@@ -55,10 +61,13 @@ def resolver(
             f"[artifacts] has no {wanted}", where="env.toml", fix=f'write {wanted} = "/path/of/artifacts"'
         )
     owner = {key: texts[key] or _text(dict(wandb or {}), key) for key in ("entity", "project")}
-    return Resolver(lambda: _open(backend, texts, WandbProject(**owner), base or Path()))
+    variables = os.environ if environment is None else environment
+    return Resolver(lambda: _open(backend, texts, WandbProject(**owner), base or Path(), variables))
 
 
-def _open(backend: str, texts: Mapping[str, str], of: WandbProject, base: Path) -> ArtifactStore:
+def _open(
+    backend: str, texts: Mapping[str, str], of: WandbProject, base: Path, variables: Mapping[str, str]
+) -> ArtifactStore:
     download = base / Path(texts["download"]).expanduser() if texts["download"] else None
     if backend in ("directory", "file"):
         return DirectoryStore(base / Path(texts["root"]).expanduser())
@@ -66,7 +75,7 @@ def _open(backend: str, texts: Mapping[str, str], of: WandbProject, base: Path) 
         return IndexStore(base / Path(texts["index"]).expanduser())
     if backend == "mlflow":
         return MlflowStore(download)
-    return WandbStore(of, download)
+    return WandbStore(of, download, {name: variables[name] for name in VARIABLES if variables.get(name)})
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ...errors import BadInput, QuantgateError, TrackingError, TrackingUnreachab
 from .references import ArtifactReference
 from .store import StoredArtifact
 
+VARIABLES = ("WANDB_API_KEY", "WANDB_ENTITY", "WANDB_PROJECT")
 FIND_SECONDS = 60.0
 BRING_SECONDS = 6 * 3600.0
 REQUEST_SECONDS = 20
@@ -22,6 +24,8 @@ _QUIET = {"WANDB_SILENT": "true", "WANDB_CONSOLE": "off", "WANDB_ERROR_REPORTING
 _NOT_LOGGED_IN = re.compile(
     r"api[_ ]key not configured|no api[_ ]key|not logged in|unauthori[sz]ed|\b401\b|AuthenticationError", re.I
 )
+_NO_ANSWER = re.compile(r"failed to execute api request|did not respond in time", re.I)
+"""wandb 0.31 verifies the key first, and calls it an AuthenticationError when the server cannot be reached."""
 _NO_SUCH = re.compile(r"not found|does not exist|no artifact|could not find|unable to (?:fetch|find)|\b404\b", re.I)
 _LINK_ERRORS = frozenset({"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout", "SSLError", "ProxyError"})
 """Of the package requests, which wandb lets through."""
@@ -36,9 +40,9 @@ class WandbProject:
     entity: str = ""
     project: str = ""
 
-    def or_environment(self) -> WandbProject:
-        """The same with what the environment says in the place of what is empty."""
-        entity, project = (os.environ.get(name, "").strip() for name in ("WANDB_ENTITY", "WANDB_PROJECT"))
+    def or_environment(self, environment: Mapping[str, str]) -> WandbProject:
+        """The same with what an environment says in the place of what is empty."""
+        entity, project = (environment.get(name, "").strip() for name in ("WANDB_ENTITY", "WANDB_PROJECT"))
         return WandbProject(self.entity or entity, self.project or project)
 
 
@@ -48,13 +52,17 @@ class WandbStore:
     Args:
         of: Entity and project of references that name none.
         place: Where downloads are kept; None for quantgate's cache.
+        variables: Those of `VARIABLES` that a `.env` file sets; they come before this process's own.
     """
 
     title = "Weights & Biases"
 
-    def __init__(self, of: WandbProject | None = None, place: Path | None = None) -> None:
+    def __init__(
+        self, of: WandbProject | None = None, place: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         self._of = of or WandbProject()
         self._given = place
+        self._variables = dict(variables or {})
 
     def find(self, reference: ArtifactReference) -> StoredArtifact:
         """A version of an artifact, with the metadata that its maker recorded."""
@@ -62,7 +70,7 @@ class WandbStore:
             raise BadInput(
                 f"{reference} is an artifact of MLflow", fix='set backend = "mlflow" in [artifacts] of env.toml'
             )
-        of = self._of.or_environment()
+        of = self._of.or_environment({**os.environ, **self._variables})
         request = {
             "verb": "find",
             "name": reference.name,
@@ -70,7 +78,7 @@ class WandbStore:
             "project": reference.project or of.project,
             "entity": reference.entity or of.entity,
         }
-        answer = _ask(request, FIND_SECONDS, reference)
+        answer = _ask(request, FIND_SECONDS, reference, self._variables)
         version = str(answer["version"])[:40]
 
         def fetch() -> Path:
@@ -83,17 +91,19 @@ class WandbStore:
         named = "-".join(re.sub(r"[^A-Za-z0-9_.]", "_", request[key]) or "own" for key in ("entity", "project", "name"))
         # What `latest` was is asked for by its number: it may be another one meanwhile. wandb verifies what is there already.
         wanted = {**request, "verb": "bring", "selector": version, "place": str(folder / f"{named}-{version}")}
-        return Path(_ask(wanted, BRING_SECONDS, reference)["path"])
+        return Path(_ask(wanted, BRING_SECONDS, reference, self._variables)["path"])
 
 
-def _ask(request: dict[str, str], seconds: float, reference: ArtifactReference) -> dict[str, Any]:
+def _ask(
+    request: dict[str, str], seconds: float, reference: ArtifactReference, variables: Mapping[str, str]
+) -> dict[str, Any]:
     with scratch.private_directory() as folder:
         answer_file = folder / "answer.json"
         asked = {**request, "timeout": REQUEST_SECONDS, "answer": str(answer_file)}
         finished = children.run(
             [sys.executable, "-P", "-m", "quantgate.nemotron.artifacts.wandb_child"],
             stdin=json.dumps(asked).encode(),
-            env={**os.environ, **_QUIET, "WANDB_DIR": str(folder)},
+            env={**os.environ, **variables, **_QUIET, "WANDB_DIR": str(folder)},
             seconds=seconds,
             cwd=folder,
         )
@@ -131,9 +141,11 @@ def _error(reference: ArtifactReference, problem: str, said: str) -> QuantgateEr
             fix="set project and entity in [wandb] of env.toml, or WANDB_PROJECT and WANDB_ENTITY, or write entity/project/name:v3",
         )
     both = f"{problem} {said}"
+    if _NO_ANSWER.search(said):
+        return _unreachable(reference, text)
     if _NOT_LOGGED_IN.search(both):
         return TrackingError(
-            f"Not logged in to Weights & Biases, so {reference} cannot be resolved",
+            f"Not logged in to Weights & Biases, so {reference} cannot be resolved: {text}",
             fix="a person runs `wandb login`, or sets WANDB_API_KEY in quantgate's environment",
         )
     if problem in _LINK_ERRORS:

@@ -6,7 +6,6 @@ What did not change on the cluster is not copied again. Without the cluster ther
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -24,6 +23,7 @@ from ...cluster import mirror
 from ...cluster.connection import Connection, connection
 from ...cluster.listing import Listing, RemoteFile, list_run
 from ...errors import BadInput, StorageError
+from ...system import locks
 from ..rundir import RunDir
 from . import origins
 
@@ -212,18 +212,17 @@ def _locked(place: Path, wait: float) -> Iterator[None]:
         ) from None
     with lock:
         while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise StorageError(
-                        f"Another call has been copying this run for {wait:.0f} seconds",
-                        where=str(place),
-                        fix="call this again",
-                    ) from None
-                time.sleep(0.05)
-        os.utime(lock.fileno())
+            with contextlib.suppress(OSError):
+                if locks.try_exclusive(lock.fileno()):
+                    break
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    f"Another call has been copying this run for {wait:.0f} seconds",
+                    where=str(place),
+                    fix="call this again",
+                )
+            time.sleep(0.05)
+        os.utime(place.with_suffix(".lock"))
         yield
 
 

@@ -13,7 +13,7 @@ from ...errors import ClusterError, Unreachable
 from .. import scanner
 from ..sanitise import one_line
 
-MODULES = ("lines", "tracebacks", "files", "stream", "search", "program", "pages")
+MODULES = ("reading", "lines", "tracebacks", "files", "stream", "search", "program", "pages")
 """Of `scanner`, in the order of their imports."""
 _NO_PYTHON = frozenset({97, 126, 127})
 _FIRST = "import sys; sys.version_info < (3, 6) and sys.exit(97); exec(sys.stdin.buffer.read(int(sys.argv[1])).decode('utf-8'))"

@@ -93,7 +93,7 @@ def leads_out(entry: "os.DirEntry[str]", base: str, root: str) -> bool:
         target = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(base, entry.name)
     except (OSError, RuntimeError):
         return True
-    return target != root and not target.startswith(root.rstrip("/") + "/")
+    return target != root and not target.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def chain_of(task: str) -> Dict[str, int]:

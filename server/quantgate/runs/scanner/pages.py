@@ -7,6 +7,7 @@ import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from .files import Found, chain_of, listing, newest_first, tasks_of
+from .reading import OPEN, read_at
 
 MAX_BYTES = 64 * 1024
 """The most of a log that one page holds."""
@@ -130,10 +131,10 @@ def pages(request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _read(path: str, lines: int, before: int) -> Dict[str, Any]:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, OPEN)
     try:
         total = os.fstat(descriptor).st_size
-        read = page(lambda size, at: os.pread(descriptor, size, at), total, lines, before)
+        read = page(lambda size, at: read_at(descriptor, size, at), total, lines, before)
     finally:
         os.close(descriptor)
     told: Dict[str, Any] = {"total": read.total, "start": read.start, "end": read.end, "around": read.around}

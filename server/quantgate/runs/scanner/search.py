@@ -9,6 +9,7 @@ import time
 from typing import IO, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .lines import Quiet, Rule, decode, judge
+from .reading import OPEN, grep_command, grep_environment, read_at
 from .stream import Feed, parts
 from .tracebacks import START, TracebackReader
 
@@ -27,7 +28,7 @@ MOST_JUDGED = 20000
 MOST_PATTERN = 10000
 """Matches of the caller's own pattern that are counted."""
 # Address space in kilobytes and seconds of work that one grep may take.
-_LIMITED = 'ulimit -v 1500000 2>/dev/null; ulimit -t 300 2>/dev/null; exec "$@"'
+_LIMITED = "ulimit -v 1500000 2>/dev/null; ulimit -t 300 2>/dev/null;"
 _START = START.encode()
 _TIME = re.compile(rb"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?")
 # Not a row of zeros: "0.0000 errors" is another thing than "0.0001".
@@ -125,7 +126,7 @@ class Search:
         Raises:
             OSError: It cannot be read, or there is no grep here.
         """
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, OPEN)
         try:
             spans = parts(descriptor, size, self.side_by_side, PART_BYTES)
             workers = [_Part(self, descriptor, start, end) for start, end in spans]
@@ -161,10 +162,10 @@ class _Part(threading.Thread):
             self.failure = error
 
     def _run(self) -> None:
-        greps = [_grep(["-abiE", "-e", self._search.prefilter])]
+        greps = [_started(["-abiE", "-e", self._search.prefilter])]
         readers = [threading.Thread(target=self._read, args=(greps[0].stdout, self._judge), daemon=True)]
         if self._search.pattern:
-            greps.append(_grep(["-abiE", "-m", str(MOST_PATTERN), "-e", self._search.pattern]))
+            greps.append(_started(["-abiE", "-m", str(MOST_PATTERN), "-e", self._search.pattern]))
             readers.append(threading.Thread(target=self._read, args=(greps[1].stdout, self._own), daemon=True))
         late = threading.Timer(max(1.0, self._search.deadline - time.monotonic() + 2), _end, args=(greps,))
         late.daemon = True
@@ -229,7 +230,7 @@ class _Part(threading.Thread):
             return
         begin = line_at if at - line_at < TEXT // 2 else at
         reader, offset = TracebackReader(), begin
-        for raw in os.pread(self._descriptor, TRACEBACK_BYTES, begin).split(b"\n"):
+        for raw in read_at(self._descriptor, TRACEBACK_BYTES, begin).split(b"\n"):
             if offset > begin and _START in raw:
                 return
             raised = reader.feed(decode(raw[:TEXT]))
@@ -253,13 +254,13 @@ def _sample(rule: Rule, at: int, line: int, raw: bytes) -> Sample:
     return Sample(at, text[start : start + TEXT], begins - start)
 
 
-def _grep(flags: List[str]) -> "subprocess.Popen[bytes]":
+def _started(flags: List[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        ["/bin/sh", "-c", _LIMITED, "sh", "grep", *flags],
+        grep_command(_LIMITED, *flags),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+        env=grep_environment(),
     )
 
 

@@ -6,6 +6,8 @@ import time
 from bisect import bisect_right
 from typing import IO, Iterator, List, Sequence, Tuple
 
+from .reading import read_at
+
 CHUNK = 1 << 20
 PIECE = 64 * 1024
 """A longer line goes to grep in pieces, so that no line costs memory."""
@@ -55,7 +57,7 @@ class Places:
         if index < 0:
             return 0
         begin = self._chunks[index]
-        return self._newlines[index] + os.pread(descriptor, at - begin, begin).count(b"\n")
+        return self._newlines[index] + read_at(descriptor, at - begin, begin).count(b"\n")
 
 
 class Feed:
@@ -117,7 +119,7 @@ class Feed:
                 self.cut = True
                 return
             begin = self._data_after(at)
-            chunk = os.pread(self._descriptor, min(CHUNK, self._end - begin), begin) if begin < self._end else b""
+            chunk = read_at(self._descriptor, min(CHUNK, self._end - begin), begin) if begin < self._end else b""
             self.read = min(begin, self._end) + len(chunk) - self.start
             if not chunk:
                 return
@@ -164,7 +166,7 @@ def parts(descriptor: int, size: int, most: int, least_bytes: int) -> List[Tuple
     edges = [0]
     for number in range(1, count):
         near = size // count * number
-        newline = os.pread(descriptor, PIECE, near).find(b"\n")
+        newline = read_at(descriptor, PIECE, near).find(b"\n")
         if newline < 0:
             return [(0, size)]
         edges.append(near + newline + 1)

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from ...errors import BadInput, StorageError
+from ..scanner.reading import grep_command, grep_environment
 
 PATTERN_CLASS = "pattern"
 MAX_PATTERN = 200
@@ -30,15 +31,14 @@ def checked(pattern: str) -> str:
         raise BadInput("The pattern holds a back-reference, which can take for ever", fix="write it without one")
     if not pattern:
         return pattern
-    limited = f'ulimit -v {_CHECK_KILOBYTES} 2>/dev/null; exec "$@"'
     try:
         done = subprocess.run(
-            ["/bin/sh", "-c", limited, "sh", "grep", "-aiE", "-e", pattern],
+            grep_command(f"ulimit -v {_CHECK_KILOBYTES} 2>/dev/null;", "-aiE", "-e", pattern),
             input=b"a\n",
             capture_output=True,
             check=False,
             timeout=_CHECK_SECONDS,
-            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+            env=grep_environment(),
         )
     except subprocess.TimeoutExpired:
         raise BadInput("The pattern takes grep too long", fix="write a simpler one, with smaller repetitions") from None

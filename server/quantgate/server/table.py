@@ -1,0 +1,99 @@
+"""The rows of the table of tools as tools of the SDK: strict arguments, refusals as plain text, redacted results."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from pydantic import PrivateAttr
+
+from .. import redact
+from ..errors import QuantgateError
+from ..gates.permission import consent
+from ..gates.views.waiting import LONGEST_WAIT
+from ..tools import ToolSpec, calling
+from ..tools.spec import ToolResult
+from . import asking, progress
+from .offering import Offer
+
+
+async def _permitted(spec: ToolSpec, call: dict[str, Any], context: Any) -> ToolResult | InputRequiredResult:
+    """The result of a call; when it wants a person's yes, the user is asked and the same call is made with what was granted."""
+    try:
+        return await _called(spec, call, context)
+    except consent.ConsentNeeded as needed:
+        answer = await asking.permission(needed, context)
+        if answer is None:
+            raise
+    if isinstance(answer, InputRequiredResult):
+        return answer
+    with consent.given(answer.tokens, answer.outcome):
+        return await _called(spec, call, context)
+
+
+async def _called(spec: ToolSpec, call: dict[str, Any], context: Any) -> ToolResult:
+    async def work() -> ToolResult:
+        # The thread gets a copy of this context, and with it what a person granted.
+        return await anyio.to_thread.run_sync(lambda: spec.function(**call), abandon_on_cancel=True)
+
+    return await progress.reported(spec.title, context, min(max(call.get("wait_seconds", 0), 0), LONGEST_WAIT), work)
+
+
+class _TableTool(Tool):
+    """A row of the table as the SDK's tool: strict arguments, refusals as plain text, unexpected errors without their text."""
+
+    _spec: ToolSpec = PrivateAttr()
+    _offer: Offer = PrivateAttr()
+
+    async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
+        spec, offer = self._spec, self._offer
+        try:
+            offer.require(spec, arguments)
+            call = await asking.completed(spec, calling.validated(spec, arguments), context)
+            if isinstance(call, InputRequiredResult):
+                return call
+            result = await _permitted(spec, call, context)
+            if isinstance(result, InputRequiredResult):
+                return result
+        except QuantgateError as error:
+            raise ToolError(offer.told(redact.redact(str(error)))) from None
+        except Exception as error:
+            # The text of an unforeseen exception stays in the log, where it is redacted.
+            raise UnexpectedToolError(
+                f"{self.name} failed with an unexpected {type(error).__name__}; the server's log has the details"
+            ) from error
+        clean = redact.redact_value(result.model_dump(mode="json"))
+        clean["next_step"] = offer.told(clean["next_step"])
+        if not convert_result:
+            return clean
+        text = TextContent(type="text", text=json.dumps(clean))
+        return CallToolResult(content=[text], structured_content=clean)
+
+
+def as_tool(spec: ToolSpec, offer: Offer) -> Tool:
+    """A row of the table as the SDK lists and calls it, on a server with this offer."""
+    tool = _TableTool(
+        fn=spec.function,
+        name=spec.name,
+        title=spec.title,
+        description=" ".join((spec.function.__doc__ or "").split()),
+        parameters=offer.input_schema(spec),
+        # `_TableTool.run` validates arguments and results itself: the SDK's own models would be built for nothing.
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=calling.output_schema(spec)),
+        is_async=False,
+        context_kwarg=None,
+        # Without its title once more: clients read the tool's, and a third copy of 18 titles costs 150 tokens.
+        annotations=ToolAnnotations(
+            read_only_hint=offer.changes_nothing(spec),
+            destructive_hint=spec.destructive,
+            idempotent_hint=offer.changes_nothing(spec),
+            open_world_hint=spec.open_world,
+        ),
+    )
+    tool._spec, tool._offer = spec, offer
+    return tool

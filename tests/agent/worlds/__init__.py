@@ -1,0 +1,1 @@
+"""The worlds that agent trials are played in."""

@@ -1,0 +1,96 @@
+"""`quantgate serve --read-only`: what is offered, and that no text leads an agent into a wall; in both protocol generations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+
+from quantgate.server.offering import Offer
+from quantgate.tools import TOOLS
+from tests.server.in_memory import MODES, with_client
+
+# The contract's own list, not the table's.
+FIRST_GROUP = [
+    "check_environment", "list_tasks", "read_model_config", "detect_quantization", "check_config", "status", "logs",
+    "grep_slurm_logs", "verify_run", "compare_runs",
+]  # fmt: skip
+
+
+def _over_stdio(mode: Any, tmp_path: Path, use: Any, *flags: str) -> Any:
+    async def go() -> Any:
+        server = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "quantgate", "serve", *flags],
+            env={"QUANTGATE_HOME": str(tmp_path / "home")},
+        )
+        async with Client(stdio_client(server), mode=mode) as client:
+            return await use(client)
+
+    return anyio.run(go)
+
+
+@MODES
+@pytest.mark.parametrize("flags", [("--read-only",), ("--read-only", "--allow-skip-gates")])
+def test_only_the_first_group_is_offered_whatever_else_is_set(
+    mode: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    async def use(client: Client) -> tuple[list[Any], Any, str]:
+        refused = await client.call_tool("run", {"config": "eval.yaml", "skip_gates_reason": "hurry"})
+        return (await client.list_tools()).tools, refused, str(client.instructions)
+
+    tools, refused, instructions = _over_stdio(mode, tmp_path, use, *flags)
+    assert [tool.name for tool in tools] == FIRST_GROUP
+    assert all(tool.annotations.read_only_hint for tool in tools)
+    assert refused.is_error
+    assert "Unknown tool" in refused.content[0].text
+    assert "READ-ONLY" in instructions
+    assert len(instructions) < 2000
+
+
+@MODES
+def test_the_report_is_no_argument_there_and_is_refused_by_name(mode: str, tmp_path: Path) -> None:
+    wanted = tmp_path / "report.html"
+    call = {"baseline": "abcd", "candidate": "abce", "report": str(wanted)}
+
+    async def use(client: Client) -> tuple[Any, Any]:
+        return await client.list_tools(), await client.call_tool("compare_runs", call)
+
+    listed, refused = with_client(mode, use, read_only=True)
+    schema = next(tool for tool in listed.tools if tool.name == "compare_runs").input_schema
+    assert "report" not in schema["properties"]
+    assert "margin" in schema["properties"]
+    assert refused.is_error
+    assert "read-only" in refused.content[0].text
+    assert not wanted.exists()
+
+
+@MODES
+def test_a_next_step_to_a_tool_that_is_not_offered_says_so(mode: str) -> None:
+    result = with_client(mode, lambda client: client.call_tool("list_tasks", {"query": "gpqa"}), read_only=True)
+    step = result.structured_content["next_step"]
+    assert "edit_config(" in step
+    assert "Not offered by this read-only server: edit_config" in step
+    assert json.loads(result.content[0].text)["next_step"] == step
+    whole = with_client(mode, lambda client: client.call_tool("list_tasks", {"query": "gpqa"}))
+    assert "Not offered" not in whole.structured_content["next_step"]
+
+
+@MODES
+def test_a_refusal_whose_fix_is_such_a_call_says_so_too(mode: str) -> None:
+    offer = Offer(read_only=True)
+    assert "Not offered" in offer.told("It did not pass. Fix: canary(config='x', again=true).")
+    assert "Not offered" in offer.told("With compare_runs(baseline='a', candidate='b', report='…') a page is written.")
+    assert offer.told("status(invocation_ids=['a']) again.") == "status(invocation_ids=['a']) again."
+    assert offer.told("The canary passed; the run (full) is valid.") == "The canary passed; the run (full) is valid."
+
+
+def test_a_full_offer_is_the_whole_table_unchanged() -> None:
+    offer = Offer()
+    assert offer.specs == TOOLS
+    assert offer.told("run(config='x')") == "run(config='x')"
