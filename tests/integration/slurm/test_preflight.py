@@ -378,5 +378,5 @@ def test_a_launch_that_would_log_in_as_another_user_than_ssh_says_is_told(
 
 def test_a_user_whom_the_cluster_refuses_is_told_which_one_ssh_would_take(reached: Cluster) -> None:
     with pytest.raises(ClusterError) as refused:
-        connection.connection(f"somebody@{reached.alias}")
+        connection.connection(f"somebody@{reached.alias}").run(["true"])
     assert f"execution.username={USER}" in refused.value.fix
