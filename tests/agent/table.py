@@ -13,6 +13,7 @@ _HEAD = (
     "scenario",
     "trial",
     "played by",
+    "skill",
     "grade",
     "calls (refused)",
     "questions",
