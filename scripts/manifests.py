@@ -104,7 +104,7 @@ def _registry() -> dict[str, Any]:
 
 
 def _bundle() -> dict[str, Any]:
-    arguments = ["run", "--directory", "${__dirname}", NAME, "serve"]
+    arguments = ["run", "--no-dev", "--directory", "${__dirname}", NAME, "serve"]
     return {
         "manifest_version": "0.4",
         "name": NAME,

@@ -13,35 +13,21 @@ from .next_steps import every_result_keeps_what_was_promised  # noqa: F401 - a f
 
 SHARED_CACHE = Path(os.environ.get("QUANTGATE_TEST_CACHE", Path.home() / ".cache" / "quantgate-tests"))
 
-COMPUTING = frozenset(
-    "tests/" + room
-    for room in [
-        "benchmarks",
-        "checkpoint",
-        "compare",
-        "docs",
-        "evalconfig",
-        "nemotron",
-        "results",
-        "server",
-        "statistics",
-    ]
+SHARING = frozenset(
+    f"tests/{room}" for room in ["cluster", "demo", "gates", "integration", "launcher", "runs", "tools", "watch"]
 )
-"""Rooms whose tests compute, and share nothing with others but read-only caches."""
+"""Rooms whose tests share ports, the containers' storage or the invocation id of made runs: one after the other."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With two workers (`-n 2`): one computes, the other runs all that starts evaluations, clusters, containers and servers.
-
-    Those share ports, the containers' storage and the invocation id of made runs, so they run one after the other.
-    """
+    """With two workers (`-n 2`): one runs the rooms that share something, the other all else, file by file."""
     from xdist.scheduler import LoadScopeScheduling
 
     class TwoSides(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             room = "/".join(nodeid.split("/")[:2])
-            return nodeid.partition("::")[0] if room in COMPUTING else "started"
+            return "sharing" if room in SHARING else nodeid.partition("::")[0]
 
     return TwoSides(config, log)
 

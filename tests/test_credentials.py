@@ -76,3 +76,42 @@ def test_an_env_file_that_is_none_is_refused_by_name(config: Path, content: byte
     (config.parent / ".env").write_bytes(content)
     with pytest.raises(BadInput, match=r"\.env"):
         credentials.environment(config)
+
+
+WANDB = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def logged_in(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config that names W&B's key, and a netrc as `wandb login` leaves it."""
+    netrc = config.parent / "netrc"
+    netrc.write_text(f"machine api.wandb.ai login user password {WANDB}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    config.write_text("export: {env_vars: {WANDB_API_KEY: host:WANDB_API_KEY}}\n")
+    return config
+
+
+def test_the_key_of_wandb_login_counts_for_a_config_that_names_it(logged_in: Path) -> None:
+    assert credentials.environment(logged_in)["WANDB_API_KEY"] == WANDB
+    (found,) = credentials.locate(["WANDB_API_KEY"], logged_in)
+    assert (found.set, found.found_in) == (True, str(logged_in.parent / "netrc"))
+    assert WANDB not in redact.redact(f"key {WANDB}")
+    assert "WANDB_API_KEY" not in os.environ
+
+
+def test_the_key_of_wandb_login_is_left_alone_by_other_configs(logged_in: Path) -> None:
+    logged_in.write_text("export: {}\n# WANDB_API_KEY\n")
+    assert "WANDB_API_KEY" not in credentials.environment(logged_in)
+    assert not credentials.locate(["WANDB_API_KEY"], logged_in)[0].set
+    assert not credentials.locate(["WANDB_API_KEY"])[0].set
+
+
+def test_an_env_file_wins_over_wandb_login_and_cannot_send_its_key_elsewhere(logged_in: Path) -> None:
+    (logged_in.parent / ".env").write_text("WANDB_API_KEY=of-the-file\n")
+    assert credentials.environment(logged_in)["WANDB_API_KEY"] == "of-the-file"
+    for line in ("WANDB_BASE_URL=https://elsewhere.example", f"NETRC={logged_in.parent / 'netrc'}"):
+        (logged_in.parent / ".env").write_text(line + "\n")
+        assert "WANDB_API_KEY" not in credentials.environment(logged_in)
+        assert not credentials.locate(["WANDB_API_KEY"], logged_in)[0].set

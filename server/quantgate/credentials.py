@@ -1,5 +1,7 @@
 """Where a credential comes from: the server's environment, else `.env` beside the config, else `.env` of the workspace.
 
+The key of Weights & Biases may also be where `wandb login` leaves it, for a config that says `host:WANDB_API_KEY`.
+
 For a config that was compiled from another file, the `.env` beside that file counts too: its own folder was made by quantgate.
 
 Answers name where a variable was found, never its value. Trust switches count only from the server's own environment: an
@@ -10,14 +12,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 
-from . import origins, redact, workspace
+from . import origins, redact, wandb_login, workspace
 from .errors import BadInput
 
 TRUST_SWITCHES = frozenset({"NEMO_EVALUATOR_TRUST_PRE_CMD", "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"})
@@ -30,6 +32,7 @@ _WHERE_KEYS_GO = frozenset({"NETRC", "WANDB_BASE_URL"})
 """Whoever writes a `.env` file must not choose which key of netrc is taken, and for which host."""
 MAX_ENV_FILE = 1 << 20
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WANDB_BY_NAME = re.compile(rf"host:{wandb_login.KEY}\b")
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,27 @@ def environment(config: Path) -> dict[str, str]:
     """The environment for a child that launches this config: the server's own, with gaps filled from `.env` files.
 
     From a file come only variables that the config names, and none that steers programs or is a trust switch: an agent can
-    write both files.
+    write both files. The key of `wandb login` comes last.
     """
-    named = set(_IDENTIFIER.findall(config.read_text(encoding="utf-8", errors="replace")))
+    text = config.read_text(encoding="utf-8", errors="replace")
+    named = set(_IDENTIFIER.findall(text))
     merged: dict[str, str] = {}
-    for file in reversed(env_files(config)):
-        values = read_env_file(file)
+    files = [read_env_file(file) for file in reversed(env_files(config))]
+    for values in files:
         merged.update({n: v for n, v in values.items() if n in named and not steers_programs(n)})
     merged.update({n: v for n, v in os.environ.items() if v or n not in merged})
+    if not merged.get(wandb_login.KEY) and (key := _wandb(text, files).key):
+        merged[wandb_login.KEY] = key
     return merged
+
+
+def _wandb(text: str, env_file_values: Iterable[Mapping[str, str]]) -> wandb_login.Login:
+    """What `wandb login` left for a config with this text: nothing when a `.env` file would send the key to another host.
+
+    The process's own environment says which file and which host's entry.
+    """
+    steered = any(_WHERE_KEYS_GO & values.keys() for values in env_file_values)
+    return wandb_login.find(os.environ) if _WANDB_BY_NAME.search(text) and not steered else wandb_login.Login()
 
 
 class Filled(MutableMapping[str, str]):
@@ -138,5 +153,8 @@ def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:
             found.append(Found(name, True, "environment"))
             continue
         place = "" if steers_programs(name) else next((str(f) for f, values in files if values.get(name)), "")
+        if not place and name == wandb_login.KEY and config is not None and config.is_file():
+            text = config.read_text(encoding="utf-8", errors="replace")
+            place = _wandb(text, [values for _, values in files]).found_in
         found.append(Found(name, bool(place), place))
     return found

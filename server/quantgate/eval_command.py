@@ -10,10 +10,11 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import BadInput, QuantgateError, Refused, StorageError
-from .nemotron import commands, compiling, provenance
+from .nemotron import commands, compiling, env_toml, provenance
 from .redact import redact
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 CANARY_SAMPLES = 10
 LOOK_SECONDS = 30
 OK, FAILED, INTERRUPTED = 0, 1, 130
-
 
 EPILOG = """\
 The recipe is a word (model_eval, nano3), and needed only for a config's name: a path may stand alone.
@@ -63,10 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-c", "--config", default="", metavar="NAME", help="config name of the recipe, or a path")
     parser.add_argument(
-        "-r", "--run", default="", metavar="PROFILE", help="run on this profile and follow it to its end"
+        "-r", "--run", default=None, metavar="PROFILE", help="run on this profile and follow it to its end"
     )
     parser.add_argument(
-        "-b", "--batch", default="", metavar="PROFILE", help="run on this profile; return after submission"
+        "-b", "--batch", default=None, metavar="PROFILE", help="run on this profile; return after submission"
     )
     parser.add_argument("-d", "--dry-run", action="store_true", help="compile, save, check and dry run; launch nothing")
     parser.add_argument("-t", "--task", action="append", default=[], metavar="NAME", help="only this task (repeatable)")
@@ -111,6 +111,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         raise BadInput(
             "Both --run and --batch are given", fix="--run follows the run to its end, --batch returns; give one"
         )
+    if "" in (args.run, args.batch):
+        # An unset variable of a script: without its profile the run would go somewhere else.
+        flag = "--run" if args.run == "" else "--batch"
+        raise BadInput(f"{flag} names no profile: it is empty", fix=env_toml.listed(env_toml.read_from(Path.cwd())))
     words = list(args.words)
     args.recipe = words.pop(0) if words and "=" not in words[0] and not words[0].startswith("~") else ""
     args.overrides = words
@@ -120,7 +124,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 def _run(args: argparse.Namespace) -> int:
     if args.list or args.describe:
         return _recipes(args)
-    profile = args.run or args.batch
+    profile = args.run or args.batch or ""
     request = compiling.Request(
         config=args.config,
         recipe=args.recipe,

@@ -97,7 +97,9 @@ def test_a_failed_import_names_the_image_shows_the_end_of_its_log_and_leaves_no_
     with pytest.raises(ClusterError, match="401 Unauthorized") as failed:
         _import(here)
     assert IMAGE in str(failed.value)
-    assert {entry.suffix for entry in (here.base / "jobs").iterdir()} == {".sh", ".log"}
+    assert {entry.name for entry in (here.base / "jobs").iterdir()} == {
+        "nemo.sqsh.import.sh", "nemo.sqsh.import.log", "nemo.sqsh.import.4101",
+    }  # fmt: skip
     (here.base / "fail").unlink()
     assert _import(here).job_id == "4102"
 
@@ -147,3 +149,45 @@ def test_what_slurm_has_no_word_for_is_not_sent(here: Here, allocation: Allocati
     with pytest.raises(BadInput, match="of Slurm"):
         _import(here, allocation=allocation)
     assert here.calls() == []
+
+
+def _begun(here: Here) -> squash_import.Import:
+    target = str(here.base / "jobs" / "nemo.sqsh")
+    return squash_import.begin(cast(Connection, here), IMAGE, SOURCE, target, Allocation(), force=True)
+
+
+def test_the_end_of_an_import_can_be_looked_at_twice(here: Here) -> None:
+    job = _begun(here)
+    for _ in range(2):  # the first answer may be lost on its way
+        squash_import.wait(cast(Connection, here), job, seconds=0, sleep=lambda _: None)
+
+
+def test_a_lost_note_does_not_make_a_failure_of_a_file_that_the_job_made(here: Here) -> None:
+    target = here.base / "jobs" / "nemo.sqsh"
+    job = _begun(here)
+    (target.parent / f"nemo.sqsh.import.{job.job_id}").unlink()
+    script = target.parent / "nemo.sqsh.import.sh"
+    os.utime(script, (target.stat().st_mtime - 60,) * 2)
+    squash_import.wait(cast(Connection, here), job, seconds=0, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize("older", ["the file is older than the job", "the file is of another image"])
+def test_a_lost_note_beside_another_file_is_a_failure(here: Here, older: str) -> None:
+    target = here.base / "jobs" / "nemo.sqsh"
+    job = _begun(here)
+    (target.parent / f"nemo.sqsh.import.{job.job_id}").unlink()
+    after = 60 if older == "the file is older than the job" else -60
+    os.utime(target.parent / "nemo.sqsh.import.sh", (target.stat().st_mtime + after,) * 2)
+    if after < 0:
+        (target.parent / "nemo.sqsh.image").write_text("docker://another\n")
+    with pytest.raises(ClusterError, match="left no note of its end"):
+        squash_import.wait(cast(Connection, here), job, seconds=5, sleep=lambda _: None)
+
+
+def test_a_file_that_cannot_be_put_in_place_is_not_noted_as_this_image(here: Here) -> None:
+    _begun(here)
+    (here.base / "jobs" / "nemo.sqsh.image").write_text("docker://older\n")
+    here.program("mv", "#!/bin/sh\nexit 1\n")
+    with pytest.raises(ClusterError, match="exit code 1"):
+        squash_import.wait(cast(Connection, here), _begun(here), seconds=5, sleep=lambda _: None)
+    assert (here.base / "jobs" / "nemo.sqsh.image").read_text() == "docker://older\n"

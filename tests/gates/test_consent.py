@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from quantgate import credentials, redact
+from quantgate.cluster.hosts import Host
 from quantgate.errors import ConfigError, EndpointError, Refused
 from quantgate.gates import ledger
 from quantgate.gates.launches import launching, submission
-from quantgate.gates.permission import consent, shown, skipping, trust
+from quantgate.gates.permission import consent, hosts, shown, skipping, trust
 from quantgate.gates.planning import endpoint, plan
 from quantgate.launcher import commands, door
 
@@ -216,6 +217,24 @@ def test_a_secret_in_a_command_is_masked_and_no_line_passes_for_the_form_s_own(
     text = shown.quoted("curl -H secret-of-the-judge\nThe commands end here. They were reviewed.")
     assert "secret-of-the-judge" not in text
     assert all(line.startswith("| ") for line in text.splitlines())
+
+
+def test_a_path_with_ends_of_lines_and_marks_stands_in_every_form_behind_a_bar(tmp_path: Path) -> None:
+    folder = tmp_path / "a\n\nYou asked for this yourself.\x1b[2K\u202e\n"
+    folder.mkdir()
+    planned = plan.read(
+        _config(folder, "local", pre_cmd="echo", tasks=[{"name": "mine.task", "container": "reg.io/x:1"}])
+    )
+    host = hosts.Target(Host("me@login.unheard.example", "", None), "/out")
+    wanted = skipping.skip(plan.read(_config(tmp_path)), REASON, [Refused(f"No dry run of {folder}/eval.yaml")])
+    asked = [*trust.questions(planned), *hosts.questions(planned, host), *skipping.questions(planned, wanted)]
+    assert [question.token[0] for question in asked] == ["commands", "unlisted", "host", "skip_gates"]
+    for question in asked:
+        lines = [line for line in question.text.splitlines() if "You asked for this" in line]
+        assert lines
+        # Behind a bar, or inside a line that does not begin with it.
+        assert all(line.startswith(("| You asked", "- No dry run")) for line in lines)
+        assert question.text.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("command", ["API_KEY=`sh</tmp/evil.sh`", "known-to-a-file; sh /tmp/evil.sh"])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from quantgate.errors import Refused
@@ -20,7 +21,7 @@ from quantgate.gates.cancel import remains
 from quantgate.gates.judgement import judging
 from quantgate.gates.launches import launching
 from quantgate.gates.views import lookup
-from quantgate.launcher import container_control, execdb, launch_lock
+from quantgate.launcher import container_control, execdb, launch_lock, process_control
 
 from ..runs.building import TASK, runner
 from . import made_containers
@@ -140,6 +141,19 @@ def test_a_launch_of_which_a_process_runs_is_open_and_refused_again_whatever_the
                 launching._require_no_strays(dataclasses.replace(attempt, outcome=outcome))
     assert judging.look(attempt).state == "failed"
     launching._require_no_strays(attempt)
+
+
+def test_without_sessions_the_strays_of_a_launch_are_its_own_processes_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on Windows, where every process has the session -1.
+    monkeypatch.setattr(process_control, "session_of", lambda _pid: -1)
+    assert process_control.strays(ID) == []
+    with _stray(_runner_like(), tmp_path):
+        found = {process.pid for process in process_control.strays(ID)}
+        assert found
+        assert found <= {child.pid for child in psutil.Process().children(recursive=True)}
+        assert os.getpid() not in found
 
 
 def test_a_launch_of_which_a_container_runs_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

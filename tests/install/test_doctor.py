@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quantgate import doctor
-from quantgate.tools.check_environment import check_environment
+from quantgate.tools.check_environment import Cluster, check_environment
 from tests.install.conftest import Run
 
 SECRET = "hf_doctorshouldneverprintthis123"
@@ -63,3 +63,31 @@ def test_the_options_reach_the_check(quantgate: Run, home: Path) -> None:
 
 def test_a_line_stays_one_line_whatever_a_name_holds() -> None:
     assert doctor._line("a\nb\x1b[2J\tc") == r"a b\x1b[2J c"
+
+
+def test_an_asked_cluster_that_does_not_answer_is_not_ready_and_a_listed_one_is_a_note(
+    quantgate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Cluster(
+        host="login-1",
+        reachable=False,
+        reason="no answer",
+        address="",
+        user="",
+        slurm="",
+        partitions="",
+        accounts=[],
+        rsync=False,
+        python3=False,
+        workspace="",
+        gpu_type="",
+    )
+    found = check_environment().model_copy(update={"clusters": [gone], "ready": True, "blockers": []})
+    monkeypatch.setattr(doctor, "check_environment", lambda **_: found)
+    asked = quantgate("doctor", "--host", "login-1")
+    assert asked.code == 1
+    assert "x  cluster     login-1: no answer" in asked.out
+    assert asked.out.rstrip().endswith("Not ready: see the lines with x.")
+    listed = quantgate("doctor")
+    assert listed.code == 0
+    assert "!  cluster     login-1: no answer" in listed.out

@@ -87,6 +87,19 @@ def test_every_list_of_servers_starts_this_package_by_its_own_command(name: str)
     assert ("servers" in _json(name)) is name.startswith(".vscode")
 
 
+def test_uv_looks_at_every_file_that_the_package_is_built_from() -> None:
+    keys = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["cache-keys"]
+    seen = {path for key in keys for path in ROOT.glob(key["file"]) if path.is_file()}
+    built = {
+        path
+        for name in ("server/quantgate", "skills", "recipes", "references")
+        for path in (ROOT / name).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.name != "py.typed"
+    }
+    assert built - seen == set()
+    assert {ROOT / "pyproject.toml", ROOT / "SKILL.md"} <= seen
+
+
 def _broken(folder: Path, faults: Mapping[str, Callable[[Any], Any]]) -> list[str]:
     for name, fault in faults.items():
         manifest = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -176,6 +189,8 @@ def test_mcpb_packs_a_bundle_that_starts_without_tests_and_caches_in_it(tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.unpack_archive(tmp_path / "quantgate.mcpb", tmp_path / "unpacked", "zip")
     unpacked = tmp_path / "unpacked"
+    for name in ("server", "skills", "recipes", "references"):
+        assert _names(unpacked / name) == _names(source / name)
     assert (unpacked / _json("manifest.json")["server"]["entry_point"]).is_file()
     assert (unpacked / "pyproject.toml").is_file()
     assert (unpacked / "recipes" / "tasks").is_dir()
@@ -185,13 +200,46 @@ def test_mcpb_packs_a_bundle_that_starts_without_tests_and_caches_in_it(tmp_path
         word.replace("${__dirname}", str(unpacked)) for word in _json("manifest.json")["server"]["mcp_config"]["args"]
     ]
     assert words[0] == "run"
-    started = subprocess.run(
-        [*uv, *words[1:-1], "--version"],
-        capture_output=True,
+    assert _tools([*uv, *words[1:]], tmp_path) == [spec.name for spec in TOOLS]
+    # What people need who work on the package is not installed with the bundle.
+    assert not list((unpacked / ".venv").rglob("pytest"))
+
+
+def _tools(command: list[str | Path], folder: Path) -> list[str]:
+    """The tools that a server names when it is started by these words in that folder."""
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    asked = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/list"},
+    ]
+    told = (folder / "stderr").open("wb")
+    server = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=told,
         text=True,
-        timeout=400,
-        check=False,
-        cwd=tmp_path,
-        env=node_tools.environment(HOME=str(tmp_path), UV_CACHE_DIR=str(SHARED_CACHE / "uv")),
+        cwd=folder,
+        env=node_tools.environment(HOME=str(folder), UV_CACHE_DIR=str(SHARED_CACHE / "uv")),
     )
-    assert started.stdout == f"quantgate {__version__}\n", started.stderr[-2000:]
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        server.stdin.write("".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in asked))
+        server.stdin.flush()
+        answers = [server.stdout.readline() for _ in range(2)]
+        assert all(answers), (folder / "stderr").read_text(encoding="utf-8")[-2000:]
+        tools = json.loads(answers[1])["result"]["tools"]
+        server.stdin.close()
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        told.close()
+    return [tool["name"] for tool in tools]
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -211,8 +211,12 @@ def test_a_command_of_ones_own_is_registered_word_by_word(quantgate: Run, home: 
         assert quantgate("install-skill", "--client", "cursor", "--command", wrong).code == 2
 
 
-def test_from_uvx_the_call_that_made_the_environment_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", str(Path("cache", "uv", "archive-v0", "abc")))
+def test_from_uvx_the_call_that_made_the_environment_is_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As uv lays out its cache: archive-v0/NAME, with a CACHEDIR.TAG at the top.
+    (tmp_path / "CACHEDIR.TAG").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "abc"))
     origins = {
         '{"url": "file:///w/quantgate-0.1.0-py3-none-any.whl", "archive_info": {}}': [
             "--from",
@@ -222,6 +226,11 @@ def test_from_uvx_the_call_that_made_the_environment_is_registered(monkeypatch: 
             "--from",
             "git+https://host/q.git@ab12",
         ],
+        '{"url": "ssh://git:secret@host:22/q.git", "vcs_info": {"vcs": "git", "commit_id": "ab12"}}': [
+            "--from",
+            "git+ssh://git@host:22/q.git@ab12",
+        ],
+        '{"url": "https://token@host/quantgate.whl", "archive_info": {}}': ["--from", "https://host/quantgate.whl"],
     }
 
     class Installed:
@@ -235,3 +244,11 @@ def test_from_uvx_the_call_that_made_the_environment_is_registered(monkeypatch: 
     for text, words in [*origins.items(), (None, [])]:
         monkeypatch.setattr(server_entry.metadata, "distribution", lambda _, text=text: Installed(text))
         assert server_entry.command() == ["uvx", *words, "quantgate", "serve"]
+
+
+@pytest.mark.parametrize("prefix", ["archive-v2024/venv", "archive-v0/project/venv", "archive-vx/venv"])
+def test_an_environment_below_a_folder_that_is_only_named_like_uvs_is_registered_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / prefix))
+    assert server_entry.command() == [SCRIPT, "serve"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def _uvx(wheel: Path, home: Path, *words: str) -> subprocess.Popen[str]:
-    options = ["--python", sys.executable, "--from", str(wheel)]
+def _uvx(origin: Path, home: Path, *words: str) -> subprocess.Popen[str]:
+    options = ["--python", sys.executable, "--from", str(origin)]
     kept = {name: value for name, value in os.environ.items() if name.startswith("SSL_CERT_")}
     env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "UV_CACHE_DIR": str(SHARED_CACHE / "uv"), **kept}
     return subprocess.Popen(
@@ -84,3 +85,18 @@ def test_from_uvx_the_skills_are_installed_and_the_entry_names_uvx_and_the_wheel
     skills = tmp_path / ".cursor" / "skills"
     assert (skills / "evaluation" / "references" / "comparing-runs.md").is_file()
     assert (skills / "evaluation" / "SKILL.md").read_bytes() == (ROOT / "SKILL.md").read_bytes()
+
+
+def test_a_server_that_uvx_starts_from_a_folder_is_the_folders_after_an_edit(tmp_path: Path) -> None:
+    require(UVX.exists(), "uv is not installed")
+    source = tmp_path / "source"
+    for name in ("server", "skills", "recipes", "references"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "SKILL.md", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    assert _done(_uvx(source, tmp_path, "quantgate", "--version")) == f"quantgate {__version__}\n"
+    module = source / "server" / "quantgate" / "__init__.py"
+    module.write_text(
+        module.read_text(encoding="utf-8").replace(__version__, f"{__version__}.edited"), encoding="utf-8"
+    )
+    assert _done(_uvx(source, tmp_path, "quantgate", "--version")) == f"quantgate {__version__}.edited\n"

@@ -27,12 +27,13 @@ KEY = "hf_" + "abcdefghij0123456789"
         {"target": {"api_endpoint": {"api_key": "swordfish"}}},
         {"anywhere": {"password": "swordfish"}},
         {"execution": {"env_vars": ["MY_API_KEY=swordfish9"]}},
+        {"evaluation": {"env_vars": {"AB_TOKEN": "ABCDEFGH12345678QRST"}}},
     ],
 )
 def test_a_secret_is_refused_and_only_its_place_is_named(config: Config) -> None:
     with pytest.raises(ConfigError, match="in clear") as refused:
         clear_secrets.refuse(config, "eval.yaml")
-    for value in (KEY, "swordfish", "hunter2", "0123456789abcdef", "a1a1"):
+    for value in (KEY, "ABCDEFGH12345678QRST", "swordfish", "hunter2", "0123456789abcdef", "a1a1"):
         assert value not in str(refused.value)
 
 
@@ -60,3 +61,12 @@ def test_the_variable_to_export_is_named_after_the_item_of_a_list() -> None:
     with pytest.raises(ConfigError, match="say MY_API_KEY") as refused:
         clear_secrets.refuse({"execution": {"env_vars": {"evaluation": ["MY_API_KEY=swordfish9"]}}}, "eval.yaml")
     assert "swordfish" not in str(refused.value)
+
+
+def test_a_word_in_capitals_is_a_variable_s_name_where_one_of_that_name_is_set() -> None:
+    config: Config = {
+        "evaluation": {"env_vars": {"AB_TOKEN": "CLUSTERTOKENOFOURS", "B_TOKEN": "A_LONG_NAME_OF_A_VARIABLE"}}
+    }
+    clear_secrets.refuse(config, "eval.yaml", {"CLUSTERTOKENOFOURS": "x"})
+    with pytest.raises(ConfigError, match="AB_TOKEN"):
+        clear_secrets.refuse(config, "eval.yaml", {})

@@ -13,6 +13,7 @@ import yaml
 from quantgate import credentials
 from quantgate.errors import BadInput, ConfigError, QuantgateError, UnknownName
 from quantgate.evalconfig import compose
+from quantgate.evalconfig.document import ConfigDocument
 from quantgate.nemotron import compiling, env_toml, provenance
 from quantgate.nemotron.compiling import Compiled, Request
 
@@ -189,6 +190,59 @@ def test_flags_and_filters_select_tasks_that_are_configured(tmp_path: Path) -> N
     )
     with pytest.raises(UnknownName, match="configured: ifeval, mmlu_instruct"):
         _compiled(tmp_path, CHAT, tasks=("hellaswag",))
+
+
+def test_a_short_name_of_a_task_is_the_configured_one(tmp_path: Path) -> None:
+    tasks = [{"name": "lm-evaluation-harness.ifeval"}, {"name": "a.mmlu"}, {"name": "b.mmlu"}, {"name": "mmlu_pro"}]
+    config = {**CHAT, "evaluation": {"tasks": tasks}}
+    compiled = _compiled(tmp_path, config, tasks=("ifeval", "mmlu_pro"))
+    assert compiled.task_filters == ("lm-evaluation-harness.ifeval", "mmlu_pro")
+    assert any("lm-evaluation-harness.ifeval" in change.what for change in compiled.changes)
+    with pytest.raises(BadInput, match=r"means several.*a\.mmlu, b\.mmlu"):
+        _compiled(tmp_path, config, tasks=("mmlu",))
+    with pytest.raises(UnknownName):
+        _compiled(tmp_path, config, tasks=("eval",))
+
+
+def test_words_that_omegaconf_reads_as_booleans_are_booleans_and_it_is_said(tmp_path: Path) -> None:
+    served = yaml.safe_dump(SERVED).replace("multiple_instances: true", "multiple_instances: yes")
+    (tmp_path / "env.toml").write_text(ENV_TOML)
+    path = tmp_path / "given.yaml"
+    path.write_text(served)
+    compiled = compiling.compile_request(
+        Request(config=str(path), start=tmp_path, profile="cluster"), {"USER": "someone"}, Store()
+    )
+    assert compiled.launcher_config["execution"]["num_instances"] == 2
+    assert "deployment.multiple_instances: yes is read as true" in [change.what for change in compiled.changes]
+
+
+def test_an_export_to_wandb_takes_entity_and_project_of_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "given.yaml"
+    bare = {**CHAT, "execution": {"type": "local", "auto_export": {"destinations": ["wandb"]}}}
+    for config in (bare, {**bare, "run": SERVED["run"], "export": SERVED["export"]}):
+        path.write_text(yaml.safe_dump(config))
+        environment = {
+            "WANDB_ENTITY": "us",
+            "WANDB_PROJECT": "evals",
+            "WANDB_API_KEY": "of-the-test",
+            "USER": "someone",
+        }
+        done = compiling.compile_request(Request(config=str(path), start=tmp_path), environment).launcher_config
+        assert done["export"]["wandb"] == {"entity": "us", "project": "evals"}
+        assert done["execution"]["auto_export"]["destinations"] == ["wandb"]
+        assert done["export"]["env_vars"]["WANDB_PROJECT"] == "host:WANDB_PROJECT"
+
+
+@pytest.mark.parametrize(
+    "text", ["12345e67", "1.5e5", ".5e3", "-1_0e3", "0o17", "yes", "0x1f", "010", "1:30", "null", "1.", "~"]
+)
+def test_a_text_that_looks_like_a_number_is_still_a_text_for_the_launcher(tmp_path: Path, text: str) -> None:
+    from omegaconf import OmegaConf
+
+    override = f"target.api_endpoint.model_id='{text}'"
+    saved = provenance.save(_compiled(tmp_path, CHAT, overrides=(override,)), base=tmp_path)
+    assert OmegaConf.load(saved.launcher_config).target.api_endpoint.model_id == text
+    assert ConfigDocument.load(saved.launcher_config).plain["target"]["api_endpoint"]["model_id"] == text
 
 
 def test_the_job_snapshot_compiles_to_the_same_launcher_config(tmp_path: Path) -> None:

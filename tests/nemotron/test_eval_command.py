@@ -249,3 +249,13 @@ def test_no_image_is_imported_for_a_config_with_errors(
     err = capsys.readouterr().err
     assert "No image was imported" in err
     assert "no-such-task-at-all" in err
+
+
+@pytest.mark.parametrize(("flag", "name"), [("-r", "--run"), ("-b", "--batch"), ("--run", "--run")])
+def test_an_empty_profile_is_refused_with_the_known_ones(
+    gates: Gates, capsys: pytest.CaptureFixture[str], flag: str, name: str
+) -> None:
+    assert eval_command.main(["-c", "./eval.yaml", flag, ""]) == 1
+    assert gates.asked == []
+    assert f"{name} names no profile" in (said := capsys.readouterr().err)
+    assert "here" in said

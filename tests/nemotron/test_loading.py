@@ -61,3 +61,26 @@ def test_a_broken_config_is_refused_with_its_file(tmp_path: Path, text: str, say
     with pytest.raises(ConfigError, match=says) as refused:
         loading.load(tmp_path / "top.yaml")
     assert "top.yaml" in str(refused.value)
+
+
+def test_yes_and_no_without_quotes_are_booleans_as_for_omegaconf(tmp_path: Path) -> None:
+    from omegaconf import OmegaConf
+
+    text = """
+base: &base {on: on, list: [off, 'off', "no", !!str yes], y: y, yEs: yEs}
+own: {<<: *base, extra: No, on: 'on'}
+same: *base
+block: |
+  yes
+"""
+    _write(tmp_path, top=text)
+    staged = loading.load(tmp_path / "top.yaml")
+    assert staged.config["base"] == {"on": True, "list": [False, "off", "no", "yes"], "y": "y", "yEs": "yEs"}
+    assert staged.config["own"] == {**staged.config["base"], "extra": False, "on": "on"}
+    assert staged.config["same"] == staged.config["base"]
+    assert staged.config["block"] == "yes\n"
+    assert "base.list[0]: off is read as false" in [change.what for change in staged.changes]
+    theirs = OmegaConf.to_container(OmegaConf.create(text))
+    assert isinstance(theirs, dict)
+    assert theirs["base"]["list"] == staged.config["base"]["list"]
+    assert theirs["own"]["extra"] is False

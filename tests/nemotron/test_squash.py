@@ -84,6 +84,7 @@ def test_one_image_in_two_places_is_one_import_and_two_with_one_name_are_two_fil
         ("vllm/vllm-openai:v0.11.0", "docker://vllm/vllm-openai:v0.11.0"),
         ("localhost:5000/x:1", "docker://localhost:5000#x:1"),
         ("docker://nvcr.io/nvidia/nemo:1", "docker://nvcr.io#nvidia/nemo:1"),
+        ("nvcr.io#nvidia/nemo:25.11", "docker://nvcr.io#nvidia/nemo:25.11"),
         ("ghcr.io/a/b@sha256:" + "0" * 64, "docker://ghcr.io#a/b@sha256:" + "0" * 64),
     ],
 )
@@ -91,10 +92,13 @@ def test_the_registry_stands_apart_for_enroot(image: str, source: str) -> None:
     assert squash.enroot_source(image) == source
 
 
-@pytest.mark.parametrize("image", ["$(id)", "a b", "-x", "A/B:1", "nvcr.io/x:1;id", "x" * 600, "a\nb"])
+@pytest.mark.parametrize(
+    "image", ["$(id)", "a b", "-x", "A/B:1", "nvcr.io/x:1;id", "x" * 600, "a\nb", "a#b:1", "nvcr.io#a#b"]
+)
 def test_what_is_no_image_is_refused_before_anybody_is_asked(image: str) -> None:
-    with pytest.raises(ConfigError, match="no container image"):
+    with pytest.raises(ConfigError, match="no container image") as refused:
         squash.plan(_config(image), launching=True)
+    assert refused.value.where == "deployment.image"
 
 
 @pytest.mark.parametrize("directory", [None, "", "jobs", "/", "/a/../b", "/a b", "/a$HOME", "/a:b"])
@@ -108,3 +112,26 @@ def test_a_host_that_only_the_config_names_is_not_contacted() -> None:
     with pytest.raises(Refused, match="only the config or its profile names"):
         squashing.carry_out(made)
     assert squashing.carry_out(squash.plan(_config(), launching=False)) == squashing.Squashed()
+
+
+def test_a_config_without_an_image_is_not_said_to_have_files() -> None:
+    assert "names none" in squash.plan(_config(None, None), launching=True).reason
+    assert squash.plan(_config("/x.sqsh", None), launching=True).reason == "every image is a file already"
+
+
+def test_images_are_imported_where_and_as_whom_the_run_is_launched() -> None:
+    config = _config()
+    config["execution"] |= {"hostname": "login.cluster", "username": "robot", "account": "other", "partition": "gpu"}
+    made = squash.plan(config, launching=True)
+    assert (made.host, made.user, made.account, made.partition) == ("login.cluster", "robot", "other", "gpu")
+    config["execution"] |= {"account": "${execution.x}", "partition": "???"}
+    made = squash.plan(config, launching=True)
+    assert (made.account, made.partition) == ("team", "batch")
+    assert squash.plan(_config(build_partition="cpu"), launching=True).partition == "cpu"
+
+
+def test_images_are_not_imported_on_another_cluster_than_the_run_s() -> None:
+    config = _config()
+    config["execution"]["hostname"] = "login.elsewhere"
+    with pytest.raises(ConfigError, match=r"on 'login\.cluster', and the run goes to 'login\.elsewhere'"):
+        squash.plan(config, launching=True)

@@ -43,19 +43,21 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *flags: str, listen: str = "127.0.0.1:0", **env: str) -> Iterator[Serving]:
+def serving(folder: Path, *flags: str, listen: str = "127.0.0.1:0", before: str = "", **env: str) -> Iterator[Serving]:
     """A server until the end of the block.
 
     Args:
         folder: Where its output goes.
         flags: Of `quantgate serve`, besides --http.
         listen: Where.
+        before: Python that runs in the server's process first, such as one that makes a limit small.
         env: Further variables.
     """
     stderr = folder / "stderr"
+    program = f"import sys\n{before}\nfrom quantgate import cli\nsys.exit(cli.main(sys.argv[1:]))"
     with stderr.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantgate", "serve", "--http", listen, *flags],
+            [sys.executable, *(("-c", program) if before else ("-m", "quantgate")), "serve", "--http", listen, *flags],
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

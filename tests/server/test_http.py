@@ -30,10 +30,11 @@ READ_ONLY_TOOLS = [spec.name for spec in TOOLS if spec.read_only or spec.read_on
 
 @dataclass(frozen=True)
 class Guarded:
-    """A server with two tokens."""
+    """A server with three tokens."""
 
     server: Serving
     full: str
+    another: str
     reads: str
 
     @property
@@ -44,13 +45,14 @@ class Guarded:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
-    full, reads = tokens.make("anna", read_only=False), tokens.make("ci", read_only=True)
+    full, another = (tokens.make(name, read_only=False) for name in ("anna", "bert"))
+    reads = tokens.make("ci", read_only=True)
     file = folder / "tokens"
-    tokens.append(file, full.line)
-    tokens.append(file, reads.line)
+    for made in (full, another, reads):
+        tokens.append(file, made.line)
     home = {"QUANTGATE_HOME": str(folder / "home")}
     with serving(folder, "--tokens-file", str(file), "--requests-per-minute", "6000", **home) as server:
-        yield Guarded(server, full.token, reads.token)
+        yield Guarded(server, full.token, another.token, reads.token)
 
 
 @MODES
@@ -111,10 +113,13 @@ def test_a_session_of_one_token_is_not_to_be_had_with_another(guarded: Guarded) 
     session = opened.headers["mcp-session-id"]
     body = b'{"jsonrpc": "2.0", "id": 2, "method": "tools/list"}'
     own = post(guarded.url, body, Authorization=f"Bearer {guarded.full}", Mcp_Session_Id=session)
-    other = post(guarded.url, body, Authorization=f"Bearer {guarded.reads}", Mcp_Session_Id=session)
-    assert (own.status, other.status) == (200, 404)
+    assert own.status == 200
     assert '"run"' in own.text
-    assert '"run"' not in other.text
+    # One with the same rights, who reaches the same sessions, and one with fewer.
+    for token in (guarded.another, guarded.reads):
+        other = post(guarded.url, body, Authorization=f"Bearer {token}", Mcp_Session_Id=session)
+        assert other.status == 404
+        assert '"run"' not in other.text
 
 
 def test_a_request_that_is_too_large_is_refused_and_its_body_is_not_logged(guarded: Guarded) -> None:
@@ -198,18 +203,24 @@ def test_a_form_reaches_the_user_over_http_and_without_one_the_questions_are_tol
     assert (tmp_path / "eval.yaml").exists()
 
 
-def test_too_many_requests_of_one_token_are_told_when_to_come_again(tmp_path: Path) -> None:
-    token = tokens.make("anna", read_only=False).token
-    with serving(tmp_path, "--requests-per-minute", "5", QUANTGATE_HTTP_TOKEN=token) as server:
-        answers = [post(server.url, Authorization=f"Bearer {token}") for _ in range(20)]
-        wrong = [post(server.url, Authorization="Bearer wrong") for _ in range(20)]
-    statuses = [answer.status for answer in answers]
-    assert statuses[0] == 200
-    assert set(statuses) == {200, 429}
-    late = next(answer for answer in answers if answer.status == 429)
-    assert int(late.headers["retry-after"]) >= 1
-    # Whoever only guesses is counted by himself, and sooner.
-    assert {answer.status for answer in wrong} == {401, 429}
+@MODES
+def test_only_a_token_that_may_change_things_is_asked_for_a_persons_yes(mode: str, guarded: Guarded) -> None:
+    shown: list[Any] = []
+
+    async def person(context: Any, params: Any) -> types.ElicitResult:
+        shown.append(params)
+        return types.ElicitResult(action="decline")
+
+    async def use(client: Client) -> Any:
+        return await client.call_tool("check_environment", {"host": "login.nobody-named.invalid"})
+
+    full = with_client(guarded.url, guarded.full, mode, use, elicitation_callback=person)
+    assert "the user was asked and said no" in full.content[0].text
+    assert len(shown) == 1
+    reads = with_client(guarded.url, guarded.reads, mode, use, elicitation_callback=person)
+    assert reads.is_error
+    assert "a person's yes is missing (nobody could be asked here)" in reads.content[0].text
+    assert len(shown) == 1
 
 
 def test_on_loopback_a_server_without_tokens_is_open_and_says_so(tmp_path: Path) -> None:
@@ -219,6 +230,7 @@ def test_on_loopback_a_server_without_tokens_is_open_and_says_so(tmp_path: Path)
             assert len(listed) == len(TOOLS)
         assert "every user of this machine" in server.said()
         assert post(server.url, Host="attacker.example").status == 421
+        assert post(server.url, Host="LocalHost:1", Origin="HTTP://LOCALHOST:3000").status == 200
 
 
 def test_read_only_beats_a_full_token_and_the_flag_for_gates(tmp_path: Path) -> None:
@@ -247,32 +259,6 @@ def test_the_server_ends_on_a_signal_while_clients_are_connected(how: signal.Sig
             patch.setattr("mcp.client.streamable_http.logger.exception", lambda *a, **k: None)
             assert with_client(server.url, "", "legacy", use) == 0
         assert "Traceback" not in server.said()
-
-
-def test_a_body_that_never_ends_does_not_hold_a_connection(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    code = (
-        "import quantgate.server.http.app as app, sys; app.BODY_SECONDS = 1.0; "
-        "from quantgate import cli; sys.exit(cli.main(['serve', '--http', '127.0.0.1:0']))"
-    )
-    stderr = tmp_path / "stderr"
-    with stderr.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-c", code], stderr=file, stdin=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while "Listening" not in stderr.read_text() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        port = int(stderr.read_text().split("127.0.0.1:")[1].split("/")[0])
-        with _connected(port) as client:
-            client.sendall(
-                b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-            )
-            client.settimeout(20)
-            assert b" 408 " in client.recv(4096)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _connected(port: int) -> socket.socket:
@@ -319,6 +305,15 @@ def test_every_address_wants_the_names_by_which_clients_come(tmp_path: Path) -> 
         own = {"Authorization": f"Bearer {token}"}
         assert post(url, Host="eval.example.org", **own).status == 200
         assert post(url, **own).status == 421
+
+
+def test_a_token_of_the_file_and_one_of_a_variable_do_not_pass_for_one_holder(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    tokens.append(file, tokens.make("variable", read_only=True).line)
+    own = tokens.make("anna", read_only=False).token
+    status, said = _refused("--http", "127.0.0.1:0", "--tokens-file", str(file), QUANTGATE_HTTP_TOKEN=own)
+    assert status == 1
+    assert "Two tokens have the name variable" in said
 
 
 def test_a_port_that_is_taken_is_told_without_a_traceback() -> None:

@@ -39,6 +39,47 @@ def test_a_name_has_one_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert file.read_text() == before
 
 
+def test_a_line_is_appended_to_whatever_a_person_left_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    first, second = (tokens.make(name, read_only=False).line for name in ("anna", "bert"))
+    for before, names in (("", ["anna"]), ("# who\n", ["anna"]), ("# who", ["anna"]), (second, ["bert", "anna"])):
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(before)
+        tokens.append(file, first)
+        assert [holder.name for holder in tokens.from_file(file)] == names
+
+
+def test_the_directory_of_a_fresh_machine_is_made_and_is_private(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "quantgate" / "tokens"
+    tokens.append(file, tokens.make("anna", read_only=False).line)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert len(tokens.from_file(file)) == 1
+
+
+def test_no_token_is_added_with_which_the_server_would_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 2)
+    file = tmp_path / "tokens"
+    for name in ("anna", "bert"):
+        tokens.append(file, tokens.make(name, read_only=False).line)
+    with pytest.raises(BadInput, match="holds 2 tokens, which is the most"):
+        tokens.append(file, tokens.make("carl", read_only=False).line)
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 200)
+    monkeypatch.setattr(tokens, "MOST_BYTES", file.stat().st_size)
+    with pytest.raises(BadInput, match="too large"):
+        tokens.append(file, tokens.make("carl", read_only=False).line)
+    assert [holder.name for holder in tokens.from_file(file)] == ["anna", "bert"]
+
+
+def test_one_token_has_one_holder() -> None:
+    anna = tokens.Holder("anna", False, b"1")
+    with pytest.raises(BadInput, match="anna and ci have the same token"):
+        tokens.require_distinct([anna, tokens.Holder("ci", True, b"1")], "the variables")
+    tokens.require_distinct([anna, tokens.Holder("ci", True, b"2")], "the variables")
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
 def test_a_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
     file = tmp_path / "tokens"
@@ -128,6 +169,10 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_hosts_and_origins_are_those_of_the_address_and_those_given() -> None:
     loopback, one, every = (address.parse(t) for t in ("127.0.0.1:1", "10.0.0.4:1", "0.0.0.0:1"))
     assert "localhost:*" in address.allowed_hosts(loopback, [])
+    assert "127.9.9.9:*" in address.allowed_hosts(address.parse("127.9.9.9:1"), [])
+    assert "http://127.9.9.9:*" in address.allowed_origins(address.parse("127.9.9.9:1"), [])
+    assert address.allowed_hosts(every, ["Eval.Example.org"]) == ["eval.example.org", "eval.example.org:*"]
+    assert address.allowed_origins(every, ["https://Eval.Example.org"]) == ["https://eval.example.org"]
     assert address.allowed_hosts(one, ["a.example:8443"]) == ["10.0.0.4", "10.0.0.4:*", "a.example:8443"]
     assert address.allowed_hosts(every, ["a.example"]) == ["a.example", "a.example:*"]
     assert address.allowed_origins(one, []) == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from quantgate.compare import comparing
 from quantgate.server import prompts
 from quantgate.tools import TOOLS, calling
 from tests.server.in_memory import MODES, read, with_client
@@ -114,11 +115,26 @@ def test_the_steps_stand_in_the_order_that_the_gates_ask_for() -> None:
     assert [name for name in names if name in order] == order
 
 
-def test_a_margin_that_is_none_is_asked_for_and_not_taken() -> None:
-    for margin in ("", "one point", "7", "nan", "-1"):
-        text = _text("auto", "compare_with_baseline", {"margin": margin})
-        assert dict(_calls(text))["compare_runs"]["margin"] == 0.01
-    assert "Ask me for the margin" in _text("auto", "compare_with_baseline", {})
+@pytest.mark.parametrize("margin", [None, "", "one point", "0,02", "2", "7", "0.51", "0", "nan", "inf", "-1"])
+def test_a_margin_that_is_none_is_asked_for_and_not_taken(margin: str | None) -> None:
+    text = _text("auto", "compare_with_baseline", {} if margin is None else {"margin": margin})
+    assert "Ask me for the margin before you look" in text
+    assert "The margin is" not in text
+    assert (f"What I gave for it, {margin!r}, is none" in text) == bool(margin)
+    assert dict(_calls(text))["compare_runs"]["margin"] == 0.01
+
+
+@pytest.mark.parametrize("margin", ["0.02", " .5 ", "1e-3"])
+def test_a_margin_that_compare_runs_takes_is_not_asked_for(margin: str) -> None:
+    comparing.require_margin(float(margin))
+    text = _text("auto", "compare_with_baseline", {"margin": margin})
+    assert f"The margin is {float(margin)} " in text
+    assert "Ask me" not in text
+    assert dict(_calls(text))["compare_runs"]["margin"] == float(margin)
+
+
+def test_the_largest_margin_of_a_prompt_is_that_of_compare_runs() -> None:
+    assert prompts.MOST_MARGIN == comparing.MOST_MARGIN
 
 
 def test_an_argument_stays_one_line_and_cannot_add_a_paragraph() -> None:

@@ -10,9 +10,12 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
+from pydantic import BaseModel
 
+from quantgate.server import offering
 from quantgate.server.offering import Offer
 from quantgate.tools import TOOLS
+from quantgate.tools.spec import ToolResult, ToolSpec
 from tests.server.in_memory import MODES, with_client
 
 # The contract's own list, not the table's.
@@ -88,6 +91,48 @@ def test_a_refusal_whose_fix_is_such_a_call_says_so_too(mode: str) -> None:
     assert "Not offered" in offer.told("With compare_runs(baseline='a', candidate='b', report='…') a page is written.")
     assert offer.told("status(invocation_ids=['a']) again.") == "status(invocation_ids=['a']) again."
     assert offer.told("The canary passed; the run (full) is valid.") == "The canary passed; the run (full) is valid."
+
+
+class Row(BaseModel):
+    """Of a made result."""
+
+    fix: str
+    message: str = "a message names run(config='a.yaml') without advising it"
+
+
+class Made(ToolResult):
+    """A made result, with advice below its first level."""
+
+    rows: list[Row]
+
+
+def made_tool() -> Made:
+    """Stands in for a tool whose next step is offered while its warnings and fixes are not."""
+    rows = [Row(fix="edit_config(set=['a=1'])"), Row(fix="edit_config(set=['b=1'])"), Row(fix="give a path")]
+    step = "check_config(config='a.yaml') once more."
+    return Made(next_step=step, warnings=["canary(config='a.yaml') was not made"], rows=rows)
+
+
+@MODES
+@pytest.mark.parametrize("read_only", [True, False])
+def test_one_note_names_the_calls_of_warnings_and_fixes_too(
+    mode: str, read_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offering, "TOOLS", (*TOOLS, ToolSpec(made_tool, "-", "Made")))
+    result = with_client(mode, lambda client: client.call_tool("made_tool", {}), read_only=read_only).structured_content
+    note = " (Not offered by this read-only server: canary, edit_config. Tell the user; "
+    assert (note in result["next_step"]) == read_only
+    assert "Not offered" not in str(result["rows"]) + str(result["warnings"])
+
+
+@MODES
+def test_a_config_with_findings_says_that_they_cannot_be_mended_here(mode: str, tmp_path: Path) -> None:
+    config = tmp_path / "eval.yaml"
+    config.write_text("defaults: [{execution: local}, {deployment: none}, _self_]\nevaluation: {tasks: []}\n", "utf-8")
+    call = {"config": str(config)}
+    found = with_client(mode, lambda client: client.call_tool("check_config", call), read_only=True).structured_content
+    assert any("edit_config(" in row["fix"] for row in found["findings"])
+    assert "Not offered by this read-only server: edit_config" in found["next_step"]
 
 
 def test_a_full_offer_is_the_whole_table_unchanged() -> None:

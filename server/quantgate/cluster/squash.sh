@@ -28,6 +28,7 @@ begin() {
     fi
     log=$target.import.log
     printf '%s\n' "$JOB" 2>/dev/null >"$target.import.sh" || { printf '@unwritable\t%s\n' "${target%/*}" && return; }
+    find "$target".import.[0-9]* -prune -mtime +1 -exec rm -f -- {} + 2>/dev/null # notes of imports long over
     said=$(bounded sbatch --parsable --job-name=quantgate-squash --nodes=1 --ntasks=1 --time="$limit" \
         --output="$log" --open-mode=truncate ${account:+--account="$account"} ${partition:+--partition="$partition"} \
         "$target.import.sh" "$target" "$source" 2>&1)
@@ -58,17 +59,17 @@ else
     fi
 fi
 if [ "$code" = 0 ]; then
-    printf "%s\n" "$source" >"$target.image" && mv -f -- "$part" "$target" || code=1
+    mv -f -- "$part" "$target" && printf "%s\n" "$source" >"$target.image" || code=1
 fi
 printf "%s\n" "$code" >"$target.import.$SLURM_JOB_ID"
 exit "$code"'
 
-# look TARGET JOB
+# look TARGET JOB SOURCE
 look() {
-    target=$1 job=$2
+    # The note stays: a link may break before this answer has arrived, and the next look must find the same.
+    target=$1 job=$2 source=$3
     if [ -r "$target.import.$job" ]; then
         code=$(head -c 10 -- "$target.import.$job" | tr -cd '0-9')
-        rm -f -- "$target.import.$job"
         printf '@ended\t%s\n' "${code:-1}"
         [ "$code" = 0 ] || show
         return
@@ -80,7 +81,15 @@ look() {
     case $state in
     PENDING | RUNNING | CONFIGURING | COMPLETING | REQUEUED | SUSPENDED | STAGE_OUT) printf '@state\t%s\n' "$state" ;;
     COMPLETED) echo '@settling' ;; # Its note may come a moment later over a network file system.
-    '' | *nvalid*) echo '@gone' && show ;;
+    '' | *nvalid*)
+        # A file that is newer than the job's script, and is of this image, was made by it, whatever became of the note.
+        if [ "$(head -c 600 -- "$target.image" 2>/dev/null)" = "$source" ] &&
+            [ -n "$(find "$target" -prune -newer "$target.import.sh" 2>/dev/null)" ]; then
+            printf '@ended\t0\n'
+        else
+            echo '@gone' && show
+        fi
+        ;;
     *' '*) echo '@unseen' ;;
     *) printf '@stopped\t%s\n' "$(words "$state")" && show ;;
     esac

@@ -42,11 +42,13 @@ class Import:
         image: As messages name it.
         target: The file that it makes.
         job_id: Slurm's id; empty when the file was there already.
+        source: The image as `enroot import` took it.
     """
 
     image: str
     target: str
     job_id: str = ""
+    source: str = ""
 
 
 def begin(
@@ -95,7 +97,7 @@ def begin(
     queued = rows.get("@queued")
     if not queued and "@present" not in rows:
         raise ClusterError(f"The image {image} was not submitted for import", where=where, fix="call this again")
-    return Import(image, target, queued[0] if queued else "")
+    return Import(image, target, queued[0] if queued else "", source)
 
 
 def wait(
@@ -145,7 +147,7 @@ def until_done(
         return ""
     deadline, last, settling = time.monotonic() + seconds, "", 0
     while True:
-        rows = _run(connection, ["look", running.target, running.job_id], LOOK_SECONDS)
+        rows = _run(connection, ["look", running.target, running.job_id, running.source], LOOK_SECONDS)
         if ended := rows.get("@ended"):
             if ended[0] == "0":
                 return ""

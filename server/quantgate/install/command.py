@@ -64,10 +64,12 @@ def _install(
 ) -> int:
     files = planning.to_install(target, record)
     words = _words(args.start) if args.start else server_entry.command()
-    entry = None if args.no_server else server_entry.to_install(target, words)
+    entry = None if args.no_server else server_entry.to_install(target, words, record.server)
     print(f"Skills in {target.skills}", file=out)
     _print_files(files, out)
     changed = [f for f in files if f.state is State.CHANGED and f.content is not None]
+    for file in (f for f in files if f.state is State.CHANGED and f.content is None):
+        print(f"  kept      {file.name}: you changed it, and this version has none", file=out)
     stale_entry = entry is not None and entry.state is State.CHANGED
     for file in changed:
         _print_diff(file.name, file.current or b"", file.content or b"", out)
@@ -98,14 +100,14 @@ def _install(
 def _changes(target: Target, files: Sequence[File], entry: Entry | None, *, overwrite: bool) -> list[Change]:
     write = {State.NEW, State.OUTDATED} | ({State.CHANGED} if overwrite else set())
     changes = [
-        Change(f.path, f.content, target.skills)
+        Change(f.path, f.content, target.skills, f.current)
         for f in files
         if (f.content is not None and f.state in write) or f.state is State.LEFTOVER
     ]
     if entry is not None and entry.state in write and entry.text is not None:
         # Through the user's own link to the file that it names, which stays where it is.
         path = entry.file.path.resolve()
-        changes.append(Change(path, entry.text.encode(), path.parent))
+        changes.append(Change(path, entry.text.encode(), path.parent, entry.current))
     return changes
 
 
@@ -124,20 +126,25 @@ def _record_after(
 ) -> records.Record:
     hashes = {}
     for file in files:
-        if file.content is None:
+        if file.state is State.LEFTOVER:
             continue
-        if file.state is not State.CHANGED or overwrite:
+        if file.content is not None and (file.state is not State.CHANGED or overwrite):
             hashes[file.name] = records.digest(file.content)
         elif file.name in record.files:
             hashes[file.name] = record.files[file.name]
     server = record.server
-    if entry is not None and (entry.state is State.NEW or (entry.state is State.CHANGED and overwrite)):
-        server = records.ServerEntry(str(entry.file.path), entry.file.table, entry.new, entry.made, entry.folders_made)
+    written = {State.NEW, State.OUTDATED} | ({State.CHANGED} if overwrite else set())
+    if entry is not None and entry.state in written:
+        name, made, folders = str(entry.file.path), entry.made, entry.folders_made
+        if server is not None and server.file == name:
+            # What an earlier run made for the entry goes with it too.
+            made, folders = made or server.made, max(folders, server.folders_made)
+        server = records.ServerEntry(name, entry.file.table, entry.ours, made, folders)
     same = hashes == record.files and server == record.server
     if same:
         return record
-    made = record.folders_made or sum(not path.exists() for path in (target.skills, *target.skills.parents))
-    return records.Record(__version__, hashes, server, made)
+    above = record.folders_made or sum(not path.exists() for path in (target.skills, *target.skills.parents))
+    return records.Record(__version__, hashes, server, above)
 
 
 def _uninstall(target: Target, record: records.Record, *, dry_run: bool, server: bool, out: TextIO) -> int:
@@ -145,12 +152,14 @@ def _uninstall(target: Target, record: records.Record, *, dry_run: bool, server:
     entry = server_entry.to_remove(target, record.server) if server else None
     kept = [f for f in files if f.state is State.CHANGED]
     keep = _highest(target.skills, record.folders_made)
-    changes = [Change(f.path, None, keep) for f in files if f.state is State.LEFTOVER]
+    changes = [Change(f.path, None, keep, f.current) for f in files if f.state is State.LEFTOVER]
     if entry is not None and entry.state is State.LEFTOVER:
         path = entry.file.path.resolve()
         content = None if entry.text is None else entry.text.encode()
-        changes.append(Change(path, content, _highest(path.parent, record.server.folders_made if record.server else 0)))
-    if record.server is not None and not server:
+        made = record.server.folders_made if record.server else 0
+        changes.append(Change(path, content, _highest(path.parent, made), entry.current))
+    elsewhere = record.server is not None and (target.server is None or record.server.file != str(target.server.path))
+    if record.server is not None and (elsewhere or not server):
         # The entry stays for a later --uninstall to take out.
         rest = records.Record(record.version, {}, record.server, record.folders_made)
         if rest != record:
@@ -164,15 +173,11 @@ def _uninstall(target: Target, record: records.Record, *, dry_run: bool, server:
     if entry is not None:
         word = "remove" if entry.state is State.LEFTOVER else "kept, you changed it:"
         print(f"Server entry {server_entry.NAME} in {entry.file.path}: {word}", file=out)
-    elif (
-        record.server is not None
-        and server
-        and target.server is not None
-        and record.server.file != str(target.server.path)
-    ):
-        print(f"Not touched: {record.server.file}, which is not the client's list of servers now", file=out)
+    elif record.server is not None and server and elsewhere:
+        told = "which is not the client's list of servers now; its entry quantgate stays, and stays recorded"
+        print(f"Not touched: {record.server.file}, {told}", file=out)
     if not changes:
-        print("Nothing to do: nothing of quantgate is recorded there.", file=out)
+        print("Nothing to do: nothing that can be removed is recorded there.", file=out)
     elif dry_run:
         print("Dry run: nothing was changed.", file=out)
     else:
@@ -209,9 +214,14 @@ def _print_diff(name: str, old: bytes, new: bytes, out: TextIO) -> None:
 
 
 def _print_entry(entry: Entry, out: TextIO) -> None:
-    words = {State.NEW: "add", State.SAME: "is there", State.CHANGED: "another one is there"}
+    words = {
+        State.NEW: "add",
+        State.SAME: "is there",
+        State.OUTDATED: "update",
+        State.CHANGED: "another one is there",
+    }
     print(f"Server entry {server_entry.NAME} in {entry.file.path}: {words[entry.state]}", file=out)
-    if entry.state is State.CHANGED:
+    if entry.state in {State.OUTDATED, State.CHANGED}:
         old, new = (server_entry.printed(entry.file, value) for value in (entry.old, entry.new))
         _print_diff(entry.file.path.name, old.encode(), new.encode(), out)
     elif entry.state is State.NEW:

@@ -70,32 +70,52 @@ def with_entry(text: str, table: str, name: str, entry: dict[str, Any]) -> str:
         entry: The new value; an old one is replaced in its place.
 
     Raises:
-        NotJson: The text is no JSON object, or what stands at `table` is none.
+        NotJson: The text is no JSON object, what stands at `table` is none, or the result would not say that.
     """
     top = parse(text)
     if not isinstance(top.value, dict):
         raise NotJson("the file is not a JSON object")
     found = top.member(table)
     if found is None:
-        return _inserted(text, top, table, {name: entry})
-    if not isinstance(found.node.value, dict):
+        return _checked(_inserted(text, top, table, {name: entry}), {**top.value, table: {name: entry}})
+    servers = found.node.value
+    if not isinstance(servers, dict):
         raise NotJson(f"{table} is not an object")
     old = found.node.member(name)
     if old is None:
-        return _inserted(text, found.node, name, entry)
-    return text[: old.node.start] + _printed(text, entry, _indent(text, old.start)) + text[old.node.end :]
+        changed = _inserted(text, found.node, name, entry)
+    else:
+        changed = text[: old.node.start] + _printed(text, entry, _indent(text, old.start)) + text[old.node.end :]
+    return _checked(changed, {**top.value, table: {**servers, name: entry}})
 
 
 def without_entry(text: str, table: str, name: str, *, table_too: bool = False) -> str:
-    """The text without `table.name`, and without `table` if that is wanted and leaves it empty."""
+    """The text without `table.name`, and without `table` if that is wanted and leaves it empty.
+
+    Raises:
+        NotJson: The text is no JSON, or the result would not say that.
+    """
     top = parse(text)
     found = top.member(table)
     member = found.node.member(name) if found else None
     if found is None or member is None:
         return text
+    expected = dict(top.value)
     if table_too and len(found.node.members) == 1:
-        return _cut(text, top, found)
-    return _cut(text, found.node, member)
+        del expected[table]
+        return _checked(_cut(text, top, found), expected)
+    expected[table] = {key: value for key, value in found.node.value.items() if key != name}
+    return _checked(_cut(text, found.node, member), expected)
+
+
+def _checked(changed: str, expected: Any) -> str:
+    try:
+        same = parse(changed).value == expected
+    except NotJson:
+        same = False
+    if not same:
+        raise NotJson("the entry stands there in a form that cannot be changed without changing more")
+    return changed
 
 
 def _inserted(text: str, node: Node, key: str, value: Any) -> str:
@@ -127,9 +147,11 @@ def _cut(text: str, node: Node, member: Member) -> str:
     line_start = len(text[:start].rstrip(" \t"))
     rest = _LINE_REST.match(text, end)
     if line_start and text[line_start - 1] == "\n" and rest:
-        # The whole line is ours: it goes with the line end before it, as it came.
-        start = line_start - (2 if text[:line_start].endswith("\r\n") else 1)
-        end = rest.end()
+        # The whole line is ours: it goes with the line end before it, as it came; but a comment would take in what follows here.
+        line = text[node.start : line_start].rstrip("\r\n").rpartition("\n")[2]
+        if "//" not in line or text[rest.end() : rest.end() + 1] != "}":
+            line_start -= 2 if text[:line_start].endswith("\r\n") else 1
+        start, end = line_start, rest.end()
     elif before is not None and before.comma + 1 == line_start:
         start = line_start
     elif member.comma >= 0:

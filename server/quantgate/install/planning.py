@@ -12,9 +12,7 @@ from .. import shipped
 from ..errors import BadInput
 from . import record as records
 from .clients import Target
-
-MAX_BYTES = 5_000_000
-"""A file longer than this is none of ours."""
+from .writing import MAX_SEEN
 
 
 class State(StrEnum):
@@ -125,7 +123,7 @@ def _current(folder: Path, name: str) -> bytes | None:
         raise BadInput("Something that is no file stands where a file belongs", where=str(path), fix="move it")
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES)
+            return file.read(MAX_SEEN)
     except OSError as error:
         raise BadInput("A file cannot be read", where=f"{path}: {error.strerror}", fix="make it readable") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import sysconfig
 import urllib.parse
@@ -29,9 +30,12 @@ class Entry:
 
     Attributes:
         file: The client's file.
-        state: NEW, SAME, CHANGED (another entry of this name is there), or LEFTOVER (as installed, to go).
+        state: NEW, SAME, OUTDATED (what an earlier version wrote is as it was), CHANGED (another entry of this name is
+            there), or LEFTOVER (as installed, to go).
         old: The entry that is there; empty for none.
-        new: The one that shall be there; empty for none.
+        ours: What is to be written of the new one; empty for none.
+        new: The entry that shall be there: ours and what the user added; empty for none.
+        before: The file's text now; None for no file.
         text: The file's text after the change; None removes the file.
         made: What the change makes: "file", "table" or "".
         folders_made: How many folders, from the file's own upwards, the change makes.
@@ -40,22 +44,36 @@ class Entry:
     file: ServerFile
     state: State
     old: dict[str, Any]
+    ours: dict[str, Any]
     new: dict[str, Any]
+    before: str | None
     text: str | None
     made: str = ""
     folders_made: int = 0
+
+    @property
+    def current(self) -> bytes | None:
+        """What the file holds now; None for no file."""
+        return None if self.before is None else self.before.encode()
 
 
 def command() -> list[str]:
     """The words that start this installation's server, wherever the client stands.
 
-    From a temporary environment of `uvx`, whose path will not last, it is the `uvx` call that made it.
+    From a temporary environment of `uvx`, whose path will not last, it is the `uvx` call that made it; which extras that call
+    named is written down nowhere.
     """
-    if any(part.startswith("archive-v") for part in Path(sys.prefix).parts):
+    if _in_uvs_cache(Path(sys.prefix)):
         origin = _origin()
         return ["uvx", *(["--from", origin] if origin else []), NAME, "serve"]
     script = Path(sys.executable).with_name(NAME + (sysconfig.get_config_var("EXE") or ""))
     return [str(script), "serve"] if script.is_file() else [sys.executable, "-m", NAME, "serve"]
+
+
+def _in_uvs_cache(environment: Path) -> bool:
+    """Whether an environment is one that uv keeps in its cache: CACHE/archive-v0/NAME, with uv's mark in CACHE."""
+    archive = environment.parent
+    return bool(re.fullmatch(r"archive-v[0-9]+", archive.name)) and (archive.parent / "CACHEDIR.TAG").is_file()
 
 
 def _origin() -> str:
@@ -66,8 +84,10 @@ def _origin() -> str:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme == "file":
             return urllib.request.url2pathname(parts.path)
-        # A name or token before the host is a credential.
-        bare = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        # A password is a credential, and over HTTP the name before the host may be a token; over SSH the name is part of the place.
+        user, _, host = parts.netloc.rpartition("@")
+        name = user.partition(":")[0] if parts.scheme.endswith("ssh") else ""
+        bare = urllib.parse.urlunsplit(parts._replace(netloc=f"{name}@{host}" if name else host))
         if "vcs_info" in found:
             return f"{found['vcs_info']['vcs']}+{bare}@{found['vcs_info']['commit_id']}"
     except (metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
@@ -80,8 +100,13 @@ def entry_for(file: ServerFile, words: list[str]) -> dict[str, Any]:
     return {**({"type": "stdio"} if file.typed else {}), "command": words[0], "args": words[1:]}
 
 
-def to_install(target: Target, words: list[str]) -> Entry | None:
+def to_install(target: Target, words: list[str], written: ServerEntry | None) -> Entry | None:
     """What adding the entry would change; None for a client without a file for it.
+
+    Args:
+        target: Where it goes.
+        words: What the client shall start.
+        written: The entry that the record says was written, if one was.
 
     Raises:
         BadInput: The file is a link that leads out of the project, cannot be read, or is no JSON or TOML.
@@ -89,27 +114,39 @@ def to_install(target: Target, words: list[str]) -> Entry | None:
     file = target.server
     if file is None:
         return None
-    new = entry_for(file, words)
+    ours = entry_for(file, words)
     text = _read(target, file)
     if text is None or not text.strip("\ufeff \t\r\n"):
         made = "file" if text is None else ""
         folders = sum(not path.exists() for path in file.path.parents)
-        return Entry(file, State.NEW, {}, new, _edited(file, "" if file.toml else "{}\n", new), made, folders)
+        after = _edited(file, "" if file.toml else "{}\n", ours)
+        return Entry(file, State.NEW, {}, ours, ours, text, after, made, folders)
     servers = _servers(file, text)
     old = servers.get(NAME) if servers else None
     if old is None:
-        return Entry(file, State.NEW, {}, new, _edited(file, text, new), "" if servers is not None else "table")
-    if isinstance(old, dict) and all(old.get(key) == value for key, value in new.items()):
-        # More keys, such as `env`, are the user's.
-        return Entry(file, State.SAME, old, old, text)
-    return Entry(file, State.CHANGED, old if isinstance(old, dict) else {"": old}, new, _edited(file, text, new))
+        made = "" if servers is not None else "table"
+        return Entry(file, State.NEW, {}, ours, ours, text, _edited(file, text, ours), made)
+    if not isinstance(old, dict):
+        return Entry(file, State.CHANGED, {"": old}, ours, ours, text, _edited(file, text, ours))
+    if _holds(old, ours):
+        return Entry(file, State.SAME, old, ours, old, text, text)
+    known = written is not None and written.file == str(file.path) and _holds(old, written.entry or ours)
+    # What the user added to the entry, such as `env`, stays; of a server that is reached by its URL nothing fits.
+    new = {**old, **ours} if "command" in old else ours
+    state = State.OUTDATED if known else State.CHANGED
+    return Entry(file, state, old, ours, new, text, _edited(file, text, new))
+
+
+def _holds(entry: dict[str, Any], part: dict[str, Any]) -> bool:
+    """Whether an entry says all that a part says; what it says besides is the user's."""
+    return all(entry.get(key) == value for key, value in part.items())
 
 
 def to_remove(target: Target, written: ServerEntry | None) -> Entry | None:
     """What taking out the entry would change; None when none was written, or not into the file that the target has.
 
     Raises:
-        BadInput: As with `to_install`.
+        BadInput: As with `to_install`, or the entry is written in a form that cannot be taken out.
     """
     file = target.server
     if file is None or written is None or written.file != str(file.path):
@@ -119,17 +156,20 @@ def to_remove(target: Target, written: ServerEntry | None) -> Entry | None:
     if text is None or old is None:
         return None
     if old != written.entry:
-        return Entry(file, State.CHANGED, old if isinstance(old, dict) else {"": old}, {}, text)
+        return Entry(file, State.CHANGED, old if isinstance(old, dict) else {"": old}, {}, {}, text, text)
     after: str | None
-    if file.toml:
-        after = toml_entry.without_entry(text, file.table, NAME)
-        empty = not after.strip()
-    else:
-        after = jsonc.without_entry(text, file.table, NAME, table_too=written.made != "")
-        empty = jsonc.parse(after).value == {}
+    try:
+        if file.toml:
+            after = toml_entry.without_entry(text, file.table, NAME)
+            empty = not after.strip()
+        else:
+            after = jsonc.without_entry(text, file.table, NAME, table_too=written.made != "")
+            empty = jsonc.parse(after).value == {}
+    except (toml_entry.NotToml, jsonc.NotJson) as error:
+        raise _fault(f"{file.path}: {error}") from None
     if empty and written.made == "file":
         after = None
-    return Entry(file, State.LEFTOVER, old, {}, after)
+    return Entry(file, State.LEFTOVER, old, {}, {}, text, after)
 
 
 def printed(file: ServerFile, entry: dict[str, Any]) -> str:
@@ -190,5 +230,5 @@ def _fault(where: str) -> BadInput:
     return BadInput(
         "The client's list of servers cannot be changed, and nothing was",
         where=where,
-        fix=f"mend it and run this again, or leave it alone with --no-server and add {NAME} to it by hand",
+        fix=f"mend it and run this again, or leave it alone with --no-server and change its entry {NAME} by hand",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import tomllib
@@ -31,7 +32,8 @@ def with_entry(text: str, table: str, name: str, entry: dict[str, Any]) -> str:
         NotToml: The result would not say that; an inline table (`table = {…}`) cannot be added to.
     """
     line = "\r\n" if "\r\n" in text else "\n"
-    block = line.join([f"[{table}.{name}]", *(f"{key} = {_printed(value)}" for key, value in entry.items())]) + line
+    rows = [f"{_key(key)} = {_printed(value)}" for key, value in entry.items()]
+    block = line.join([f"[{table}.{name}]", *rows]) + line
     span = _span(text, table, name)
     if span:
         changed = text[: span[0]] + block + text[span[1] :]
@@ -47,12 +49,18 @@ def with_entry(text: str, table: str, name: str, entry: dict[str, Any]) -> str:
 
 
 def without_entry(text: str, table: str, name: str) -> str:
-    """The text without `[table.name]`, and without the empty line that was put before it."""
+    """The text without `[table.name]`, and without the empty line that was put before it.
+
+    Raises:
+        NotToml: It is there in another form, such as an inline table.
+    """
     span = _span(text, table, name)
     expected = parse(text)
     servers = expected.get(table)
-    if not span or not isinstance(servers, dict) or name not in servers:
+    if not isinstance(servers, dict) or name not in servers:
         return text
+    if not span:
+        raise _other_form(table, name)
     before, after = text[: span[0]], text[span[1] :]
     for gap in ("\r\n\r\n", "\n\n"):
         if before.endswith(gap):
@@ -66,8 +74,8 @@ def without_entry(text: str, table: str, name: str) -> str:
 
 def _span(text: str, table: str, name: str) -> tuple[int, int] | None:
     """From the table's header to its last line; the comments above the next header belong to that one."""
-    here = rf'[ \t]*\[\[?[ \t]*{re.escape(table)}[ \t]*\.[ \t]*"?{re.escape(name)}"?[ \t]*'
-    here = rf'[ \t]*\[\[?[ \t]*{re.escape(table)}[ \t]*\.[ \t]*"?{re.escape(name)}"?[ \t]*'
+    first, second = (rf"""["']?{re.escape(key)}["']?""" for key in (table, name))
+    here = rf"[ \t]*\[\[?[ \t]*{first}[ \t]*\.[ \t]*{second}[ \t]*"
     header = re.compile(rf"^{here}\][^\r\n]*\r?\n?", re.MULTILINE)
     found = header.search(text)
     if found is None:
@@ -90,12 +98,24 @@ def _checked(changed: str, expected: dict[str, Any], table: str, name: str) -> s
     except NotToml:
         same = False
     if not same:
-        raise NotToml(f"{table}.{name} is written there in a form that cannot be changed without changing more")
+        raise _other_form(table, name)
     return changed
+
+
+def _other_form(table: str, name: str) -> NotToml:
+    return NotToml(f"{table}.{name} is written there in a form that cannot be changed without changing more")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _printed(key)
 
 
 def _printed(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_printed(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_printed(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
     # A JSON string without \u escapes of pairs is a TOML basic string (toml.io 1.0, section String).
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

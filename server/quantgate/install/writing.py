@@ -8,8 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 
 from ..errors import StorageError
+
+MAX_SEEN = 5_000_000
+"""So much of a file is looked at before it is changed; what is longer is none of ours."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +24,21 @@ class Change:
         path: The file.
         content: What it shall hold.
         keep: The highest directory that is not removed with it.
+        seen: What it held when this was planned, MAX_SEEN bytes of it at most; None for no file, `...` where that does not matter.
     """
 
     path: Path
     content: bytes | None
     keep: Path
+    seen: bytes | EllipsisType | None = ...
 
 
 def apply(changes: Sequence[Change]) -> None:
     """Make the changes.
 
     Raises:
-        StorageError: One could not be made; the others were taken back.
+        StorageError: One could not be made, or a file is not what it was when this was planned: a person may have thought
+            about the question for minutes. The others were taken back.
     """
     made: list[Path] = []
     staged: list[tuple[Change, Path | None]] = []
@@ -44,12 +51,16 @@ def apply(changes: Sequence[Change]) -> None:
         for change, temporary in staged:
             at = change.path
             before = at.read_bytes() if at.exists() else None
+            if change.seen is not ... and (None if before is None else before[:MAX_SEEN]) != change.seen:
+                raise StorageError(
+                    "A file was changed meanwhile; nothing was changed here", where=str(at), fix="run this again"
+                )
             if temporary is None:
                 at.unlink(missing_ok=True)
             else:
                 temporary.replace(at)
             done.append((at, before))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageError):
         _take_back(done)
         _discard(staged, made)
         raise

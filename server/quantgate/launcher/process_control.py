@@ -51,22 +51,27 @@ def strays(invocation_id: str) -> list[psutil.Process]:
     """The processes of an invocation whose directory, and the record in it, was deleted.
 
     They are known by a command that only a runner of ours has, with this invocation's directory in it, and by being in its session;
-    NEL's scripts for containers by the directory that they were started in, which the kernel still names.
+    NEL's scripts for containers by the directory that they were started in, which the kernel still names. A system without
+    sessions gives the processes with such a command, and their descendants.
     """
-    sessions = set()
+    sessions: set[int] = set()
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if not is_own(process):
                 continue
             command = process.cmdline()
             if _is_ours(command, invocation_id) or _is_script(process, command, invocation_id):
-                sessions.add(session_of(process.pid))
-    found = []
+                session = session_of(process.pid)
+                if session >= 0:
+                    sessions.add(session)
+                else:
+                    found |= {member.pid: member for member in (process, *process.children(recursive=True))}
     for process in psutil.process_iter() if sessions else ():
         with contextlib.suppress(psutil.Error, OSError):
             if session_of(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                found[process.pid] = process
+    return list(found.values())
 
 
 def _is_ours(command: Sequence[str], invocation_id: str) -> bool:

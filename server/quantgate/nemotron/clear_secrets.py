@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .. import redact
@@ -14,6 +16,8 @@ from .change import Config
 _HARMLESS = re.compile(r"(?:lit:)?(?:|dummy|empty|none|null|\?\?\?|x{3,}|<[^<>]*>)", re.IGNORECASE)
 _REFERENCE = re.compile(r"host:\w+|runtime:\w+|\$\{[^{}]*\}|\$\w+")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_CAPITALS_KEY = re.compile(r"[A-Z0-9]{16,}")
+"""Some providers' keys are of capitals and digits only; a variable's name of this length has `_`, or is set."""
 _LOOKS_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])[^\s${}]{16,}")
 _NOTHING_ELSE = re.compile(
     r"(?:^|_)(?:API_?KEY|ACCESS_?KEY|PASSWORD|PASSWD|PASSPHRASE|SECRETS?|(?:API|ACCESS|AUTH|BEARER|HF)_?TOKEN)$",
@@ -24,17 +28,20 @@ _ITEM = re.compile(r"(?P<name>[A-Za-z_]\w*)=")
 _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?P<default>[^{}]*)\}")
 
 
-def refuse(config: Config, source: str) -> None:
+def refuse(config: Config, source: str, environment: Mapping[str, str] | None = None) -> None:
     """Refuse secrets in clear, wherever they stand.
 
     Args:
         config: With the profile and the overrides in it.
         source: What it was made of, for the message.
+        environment: Which variables are set; None for this process's own.
 
     Raises:
         ConfigError: It names the places; no value is repeated.
     """
-    found = [(at, value) for at, value in paths.walk(config) if isinstance(value, str) and is_clear(at, value)]
+    set_ones = os.environ if environment is None else environment
+    texts = ((at, value) for at, value in paths.walk(config) if isinstance(value, str))
+    found = [(at, value) for at, value in texts if is_clear(at, value, set_ones)]
     if found:
         variable = _variable(*found[0])
         raise ConfigError(
@@ -54,8 +61,8 @@ def _variable(at: tuple[Segment, ...], value: str) -> str:
     return name if _VARIABLE.fullmatch(name) else re.sub(r"\W", "_", name.upper())
 
 
-def is_clear(at: tuple[Segment, ...], value: str) -> bool:
-    """Whether a value at some place is a secret itself, and not a reference to one."""
+def is_clear(at: tuple[Segment, ...], value: str, environment: Mapping[str, str]) -> bool:
+    """Whether a value at some place is a secret itself, and not a reference to one, such as the name of a variable that is set."""
     name = next((s for s in reversed(at) if isinstance(s, str)), "")
     for match in _DEFAULT.finditer(value):
         default = match["default"].strip().strip("'\"")
@@ -69,6 +76,8 @@ def is_clear(at: tuple[Segment, ...], value: str) -> bool:
         return False
     bare = value.removeprefix("lit:")
     if _in_variables(at):
+        if _CAPITALS_KEY.fullmatch(bare) and not environment.get(bare):
+            return True
         return value.startswith("lit:") or not (_VARIABLE.fullmatch(bare) or _REFERENCE.search(bare))
     # Elsewhere a word may be a name or a mode (`auth: basic`): under a name that means nothing but a secret, any value is one.
     return bool(_LOOKS_RANDOM.fullmatch(bare)) or bool(_NOTHING_ELSE.search(name) and not _VARIABLE.fullmatch(bare))

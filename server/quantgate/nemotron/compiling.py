@@ -114,7 +114,7 @@ def compile_request(
     environment = credentials.Filled(source) if environment is None else environment
     given = _given(request, source)
     stripping.require_sections(given.config, str(source))
-    clear_secrets.refuse(given.config, _read_from(request, source))
+    clear_secrets.refuse(given.config, _read_from(request, source), environment)
     job: Config = copied(given.config)
     if request.tasks:
         job["task_filters"] = list(request.tasks)
@@ -126,7 +126,7 @@ def compile_request(
     if request.force_squash and not planned.images:
         squashed = squashed._replace(changes=(Change("squash: no image is imported", planned.reason),))
     final = _finished(squashed.config, environment, artifacts, str(source), _env_base(request, source), request.start)
-    clear_secrets.refuse(final.launcher_config, f"{source}, compiled")
+    clear_secrets.refuse(final.launcher_config, f"{source}, compiled", environment)
     return replace(
         final,
         job_config=job,
@@ -201,7 +201,10 @@ def _finished(
     mounted = cluster_keys.mounts(placed.config)
     lifted = sample_limit.lift(mounted.config)
     migrated = migration.migrate(lifted.config, environment)
-    stripping.require_configured(migrated.config, wanted, source)
+    filters = stripping.configured_filters(migrated.config, wanted, source)
+    if filters != wanted:
+        said = Change(f"task_filters: {', '.join(filters)}", "a short name is the configured task that ends in it")
+        migrated = migrated._replace(changes=(*migrated.changes, said))
     changes = (
         *resolved.changes,
         *versions,
@@ -214,7 +217,7 @@ def _finished(
     return Compiled(
         launcher_config=migrated.config,
         job_config={},
-        task_filters=wanted,
+        task_filters=filters,
         changes=changes,
         name="",
         source=Path(source),

@@ -61,6 +61,17 @@ def find(start: Path) -> Path | None:
     return None
 
 
+def read_from(start: Path) -> EnvFile:
+    """The env.toml that counts from a directory on, as `find` and `read`."""
+    return read(find(start))
+
+
+def listed(file: EnvFile) -> str:
+    """The profiles of a file, for a message."""
+    known = sorted(file.profiles)
+    return f"available: {', '.join(known)}"[:600] if known else "env.toml has no profiles"
+
+
 def read(path: Path | None) -> EnvFile:
     """Read an env.toml.
 
@@ -146,12 +157,11 @@ def profile(file: EnvFile, name: str) -> Config:
 
 
 def _unknown(file: EnvFile, name: str, seen: list[str]) -> UnknownName:
-    known = sorted(file.profiles)
-    listed = f"available: {', '.join(known)}" if known else "env.toml has no profiles"
+    fix = listed(file)
     where = f"{file.path}, extends of [{seen[-1]}]" if seen else str(file.path or "no env.toml was found")
     if file.path is None:
-        listed = f"make an env.toml with a table [{name[:80]}] beside the config or above it, or set {VARIABLE}"
-    return UnknownName("parent profile" if seen else "profile", name[:80], where=where, fix=listed)
+        fix = f"make an env.toml with a table [{name[:80]}] beside the config or above it, or set {VARIABLE}"
+    return UnknownName("parent profile" if seen else "profile", name[:80], where=where, fix=fix)
 
 
 def apply(config: Config, file: EnvFile, name: str = "") -> Staged:
@@ -168,7 +178,9 @@ def apply(config: Config, file: EnvFile, name: str = "") -> Staged:
     if name:
         run = made(result, "run")
         run["env"] = _merged_env(made(result, "run", "env"), profile(file, name))
-        changes.append(Change(f"run.env: the profile {name!r} is merged", f"--run or --batch named it in {file.path}"))
+        changes.append(
+            Change(f"run.env: the profile {name!r} is merged", f"it was asked for, and stands in {file.path}")
+        )
         changes.extend(_kept(section(config, "run", "env") or {}, profile(file, name)))
     if file.wandb is not None:
         made(result, "run")["wandb"] = copied(file.wandb)

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ConfigError, UnknownName
 from ..evalconfig.compose import merged
 from ..evalconfig.document import ConfigDocument, located
+from . import booleans
 from .change import EMPTY, Change, Config, Staged, copied, made
 
 MAX_DEPTH = 10
@@ -84,7 +85,9 @@ def _load(path: Path, above: tuple[Path, ...], changes: list[Change]) -> Config:
             f"The defaults lists go in a circle: {chain}", where=str(path), fix="remove one of the entries"
         )
     document = ConfigDocument.load(path)
-    config: Config = copied(document.plain or {})
+    spoken = booleans.as_omegaconf(document)
+    changes.extend(spoken.changes)
+    config: Config = copied(spoken.config)
     entries = config.pop("defaults", None)
     if entries is None:
         return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,19 @@ def _note_source(launcher: Path, source: Path) -> None:
 
 def _text(config: Config, compiled: Compiled, what: str) -> bytes:
     source = " ".join(str(compiled.source).split())
-    body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120)
+    body = yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return f"{MARK} from {source}: {what}.\n{body}".encode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes also the texts that are numbers to OmegaConf, or in YAML 1.2, and not to this library: `12345e67`, `0o17`."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?\Z|0o[0-7]+\Z"),
+    list("-+.0123456789"),
+)
 
 
 def _refuse_foreign(file: Path) -> None:

@@ -73,16 +73,22 @@ def file_name(image: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", image) + SUFFIX
 
 
-def enroot_source(image: str) -> str:
+def enroot_source(image: str, where: str = "") -> str:
     """An image as `enroot import` takes it: `docker://REGISTRY#NAME:TAG`; without the `#` enroot looks for it in Docker's own hub.
+
+    Args:
+        image: `registry/name:tag`, or `registry#name:tag`.
+        where: The keys that name it, for the message.
 
     Raises:
         ConfigError: It is no name of a Docker image.
     """
-    found = _IMAGE.fullmatch(image.removeprefix("docker://"))
-    if not found or len(image) > 500:
+    # Slurm's container plugin takes `registry#name:tag` too.
+    found = _IMAGE.fullmatch(image.removeprefix("docker://").replace("#", "/", 1))
+    if not found or len(image) > 500 or ("#" in image and not found["registry"]):
         raise ConfigError(
             f"{image[:120]!r} is no container image that can be imported",
+            where=where,
             fix="write registry/name:tag, or a .sqsh file",
         )
     registry = f"{found['registry']}#" if found["registry"] else ""
@@ -108,20 +114,24 @@ def plan(config: Config, *, launching: bool, force: bool = False) -> SquashPlan:
     if _text(env, "tunnel") != "ssh":
         return SquashPlan(reason='the profile has no ssh tunnel (tunnel = "ssh"): images are taken as they are')
     named: dict[str, list[str]] = {}
-    for place in PLACES:
-        image = (section(config, *place[:-1]) or {}).get(place[-1])
-        if isinstance(image, str) and image.strip() and not _is_file(image.strip()):
-            named.setdefault(image.strip(), []).append(".".join(place))
+    given = {".".join(p): (section(config, *p[:-1]) or {}).get(p[-1]) for p in PLACES}
+    images = {place: image.strip() for place, image in given.items() if isinstance(image, str) and image.strip()}
+    for place, image in images.items():
+        if not _is_file(image):
+            named.setdefault(image, []).append(place)
+    if not images:
+        return SquashPlan(reason=f"the config names none ({' and '.join(given)} are not given)")
     if not named:
         return SquashPlan(reason="every image is a file already")
     directory = _directory(env)
+    execution = section(config, "execution") or {}
     return SquashPlan(
         images=tuple(_image(image, places, directory, list(named)) for image, places in named.items()),
         host=_host(env, config),
-        user=_text(env, "user"),
+        user=_written(execution, "username") or _text(env, "user"),
         directory=directory,
-        account=_text(env, "account"),
-        partition=_text(env, "build_partition") or _text(env, "partition"),
+        account=_written(execution, "account") or _text(env, "account"),
+        partition=_text(env, "build_partition") or _written(execution, "partition") or _text(env, "partition"),
         time=_text(env, "build_time") or IMPORT_TIME,
         force=force,
     )
@@ -154,7 +164,7 @@ def _image(image: str, places: list[str], directory: str, all_images: list[str])
         # a/b-c and a/b_c would share a file.
         digest = hashlib.sha256(image.encode()).hexdigest()[:8]
         name = f"{name.removesuffix(SUFFIX)}_{digest}{SUFFIX}"
-    return SquashedImage(image, enroot_source(image), f"{directory}/{name}", tuple(places))
+    return SquashedImage(image, enroot_source(image, ", ".join(places)), f"{directory}/{name}", tuple(places))
 
 
 def _text(env: Config, key: str) -> str:
@@ -174,7 +184,24 @@ def _directory(env: Config) -> str:
 
 
 def _host(env: Config, config: Config) -> str:
-    host = _text(env, "host") or _text(section(config, "execution") or {}, "hostname")
-    if not host:
+    """The login node of the launch.
+
+    Raises:
+        ConfigError: None is named; or the launch goes to another than the profile's, whose `remote_job_dir` the files would lie in.
+    """
+    profile, launched = _text(env, "host"), _written(section(config, "execution") or {}, "hostname")
+    if not (profile or launched):
         raise ConfigError("No login node is named", where="run.env.host", fix="set host in the profile of env.toml")
-    return host
+    if profile and launched and profile != launched:
+        raise ConfigError(
+            f"The images would be imported on {profile[:120]!r}, and the run goes to {launched[:120]!r}",
+            where="execution.hostname, run.env.host",
+            fix="name a profile of that cluster; for another login node of the same one, give run.env.host=… too",
+        )
+    return launched or profile
+
+
+def _written(execution: Config, key: str) -> str:
+    """A value of `execution`, which the launch goes by; empty while it refers to something."""
+    value = _text(execution, key)
+    return "" if "${" in value or value == "???" else value

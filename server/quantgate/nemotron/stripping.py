@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, UnknownName
+from ..errors import BadInput, ConfigError, UnknownName
 from ..evalconfig import paths
 from . import overrides
 from .change import Change, Config, Staged, copied, made, section
@@ -40,8 +40,8 @@ def asks_for_dry_run(config: Config, source: str) -> bool:
         source: The config's file, for the message.
 
     Raises:
-        ConfigError: It is neither true nor false. `yes` is a text in YAML 1.2: taken for false, it would launch what was to be
-            looked at.
+        ConfigError: It is neither true nor false. `yes` from an override is a text: taken for false, it would launch what
+            was to be looked at.
     """
     given = config.get("dry_run")
     value = overrides.typed(given) if isinstance(given, str) else given
@@ -93,19 +93,25 @@ def configured(config: Config) -> list[str]:
     return [str(entry.get("name") or "") for entry in entries if isinstance(entry, dict)]
 
 
-def require_configured(config: Config, wanted: Sequence[str], source: str) -> None:
-    """Refuse a filter that names a task which is not configured: it would select nothing.
+def configured_filters(config: Config, wanted: Sequence[str], source: str) -> tuple[str, ...]:
+    """The filter in the names that the config has, which the gates go by; the end of one such name after a dot may stand for it.
 
     Raises:
-        UnknownName: With the configured tasks.
+        UnknownName: It names a task that is not configured, and would select nothing; with the configured tasks.
+        BadInput: The short name means several tasks.
         ConfigError: No task is configured at all.
     """
     names = configured(config)
     if not names and wanted:
         raise ConfigError("No task is configured", where=source, fix="write tasks below evaluation.tasks, as - name: …")
-    known = {*names, *(name.rpartition(".")[2] for name in names)}
+    where = f"{source}: task filter"
+    found: list[str] = []
     for name in wanted:
-        if name not in known:
-            raise UnknownName(
-                "task", name[:80], names, where=f"{source}: task filter", fix=f"configured: {', '.join(names)[:600]}"
-            )
+        meant = [name] if name in names else list(dict.fromkeys(n for n in names if n.endswith(f".{name}")))
+        if not meant:
+            raise UnknownName("task", name[:80], names, where=where, fix=f"configured: {', '.join(names)[:600]}")
+        if len(meant) > 1:
+            what = f"The task {name[:80]!r} means several of the config's"
+            raise BadInput(what, where=where, fix=f"give one in full: {', '.join(meant)[:600]}")
+        found += meant
+    return tuple(dict.fromkeys(found))

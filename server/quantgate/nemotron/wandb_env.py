@@ -1,39 +1,21 @@
 """Weights & Biases: whether a config needs it, and its variables by name in the places that NEL 0.2.6 reads.
 
 A key is never written anywhere: what `wandb login` left in netrc goes into this process's environment, and the config says
-`host:WANDB_API_KEY`.
+`host:WANDB_API_KEY`; `credentials` finds it there again for the launch.
 """
 
 from __future__ import annotations
 
-import netrc
-import urllib.parse
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from .. import redact
-from .change import Change, Config, Staged, copied, made, section
+from .. import wandb_login
+from ..wandb_login import KEY, Login
+from .change import EMPTY, Change, Config, Staged, copied, made, section
 
-KEY, PROJECT, ENTITY = "WANDB_API_KEY", "WANDB_PROJECT", "WANDB_ENTITY"
-DEFAULT_HOST = "api.wandb.ai"
-MAX_BYTES = 1 << 20
+PROJECT, ENTITY = "WANDB_PROJECT", "WANDB_ENTITY"
 PLACES = ("evaluation", "export")
 """Sections whose `env_vars` get the variables: the task's container, and the job that exports."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """Where a key was found; never the key.
-
-    Attributes:
-        found_in: "environment", the netrc file, or empty when there is no login.
-        problem: Why the netrc file could not be read; empty otherwise.
-    """
-
-    found_in: str = ""
-    problem: str = ""
 
 
 def needed(config: Config) -> bool:
@@ -44,41 +26,16 @@ def needed(config: Config) -> bool:
     return "wandb" in named or (export is not None and export.get("wandb") is not None)
 
 
-def netrc_file(environment: Mapping[str, str]) -> Path | None:
-    """The file in which `wandb login` leaves its key: `$NETRC`, else `~/.netrc` or `~/_netrc`."""
-    if environment.get("NETRC"):
-        return Path(environment["NETRC"]).expanduser()
-    home = Path(environment.get("HOME") or Path.home())
-    return next((home / name for name in (".netrc", "_netrc") if (home / name).is_file()), None)
-
-
 def login(environment: MutableMapping[str, str]) -> Login:
     """Find the login; a key of netrc becomes WANDB_API_KEY in `environment` (of this process) and is redacted from now on."""
-    if environment.get(KEY):
-        return Login("environment")
-    path = netrc_file(environment)
-    if path is None or not path.is_file():
-        return Login()
-    base = environment.get("WANDB_BASE_URL", "")
-    host = urllib.parse.urlsplit(base).hostname or DEFAULT_HOST
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            return Login(problem=f"{path} is over 1 MiB")
-        entry = netrc.netrc(str(path)).hosts.get(host)
-    except netrc.NetrcParseError as error:
-        return Login(problem=f"{path} is no netrc file (line {error.lineno})")
-    except (OSError, UnicodeDecodeError) as error:
-        return Login(problem=f"{path} cannot be read ({type(error).__name__})")
-    key = (entry[2] or "") if entry else ""
-    if not key:
-        return Login()
-    redact.register({KEY: key})
-    environment[KEY] = key
-    return Login(str(path))
+    found = wandb_login.find(environment)
+    if found.key:
+        environment[KEY] = found.key
+    return found
 
 
 def apply(config: Config, environment: Mapping[str, str], found: Login | None = None) -> Staged:
-    """Map W&B's variables by name, where they exist, and fill `export.wandb` from `run.wandb`.
+    """Map W&B's variables by name, where they exist, and fill `export.wandb` from `run.wandb`, and that from the environment.
 
     A variable that is not set is not mapped: NEL 0.2.6 refuses `host:` of it, even in a dry run. Keys that the config has
     stay. Nothing is done for a config that does not need W&B.
@@ -87,6 +44,7 @@ def apply(config: Config, environment: Mapping[str, str], found: Login | None = 
         return Staged(config)
     result: Config = copied(config)
     changes: list[Change] = []
+    _fill_run(result, environment, changes)
     given = section(result, "run", "wandb") or {}
     _fill_export(result, given, changes)
     for name in (KEY, PROJECT, ENTITY):
@@ -129,10 +87,19 @@ def _has(config: Config, place: str, name: str, environment: Mapping[str, str]) 
     return any(value is not None and value != unset for value in given)
 
 
+def _fill_run(config: Config, environment: Mapping[str, str], changes: list[Change]) -> None:
+    """Entity and project are no secrets: W&B itself takes them from the environment, and NEL's exporter does not."""
+    for key, name in (("entity", ENTITY), ("project", PROJECT)):
+        given, value = section(config, "run", "wandb") or {}, environment.get(name)
+        if given.get(key) in EMPTY and _plain(value):
+            made(config, "run", "wandb")[key] = value
+            changes.append(Change(f"run.wandb.{key}: taken from {name}", "the config and env.toml leave it open"))
+
+
 def _fill_export(config: Config, given: Config, changes: list[Change]) -> None:
     export = made(config, "export", "wandb")
     for key in ("entity", "project"):
         value = given.get(key)
-        if export.get(key) in (None, "", "???") and _plain(value):
+        if export.get(key) in EMPTY and _plain(value):
             export[key] = value
             changes.append(Change(f"export.wandb.{key}: taken from run.wandb", "NEL's exporter requires it"))

@@ -16,12 +16,12 @@ from .rundir import TaskDir
 from .sanitise import decode
 from .scanner import files
 from .scanner.files import MAX_FILES
-from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page
+from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page, share
 from .scanner.reading import read_at
 
 Role = Literal["client", "server", "slurm", "proxy", "export", "install", "runner"]
 
-__all__ = ["MAX_BYTES", "MAX_FILES", "MAX_LINES", "LogEntry", "LogFile", "Role"]
+__all__ = ["MAX_BYTES", "MAX_FILES", "MAX_LINES", "LogEntry", "LogFile", "Role", "share"]
 
 MAX_LINES = 500
 
@@ -92,13 +92,14 @@ def _listing(task: TaskDir) -> tuple[list[files.Found], list[str]]:
         return [], []
 
 
-def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
+def read_tail(file: LogFile, lines: int = 50, before: int = 0, most_bytes: int = MAX_BYTES) -> LogEntry:
     """The last lines of a log that end before a byte offset; the file is read from there backwards, never as a whole.
 
     Args:
         file: From `log_files`.
         lines: At most this many; more than 500 are taken as 500.
         before: Byte offset; 0 for the end of the file.
+        most_bytes: At most this much of the file, whole lines as far as one fits.
 
     Raises:
         BadInput: The file cannot be read, the offset is negative, or no line is asked for.
@@ -109,7 +110,7 @@ def read_tail(file: LogFile, lines: int = 50, before: int = 0) -> LogEntry:
         raise BadInput(f"lines={lines} asks for nothing", fix=f"give 1 to {MAX_LINES}")
     with _opened(file) as descriptor:
         total = os.fstat(descriptor).st_size
-        read = page(lambda size, at: read_at(descriptor, size, at), total, min(lines, MAX_LINES), before)
+        read = page(lambda size, at: read_at(descriptor, size, at), total, min(lines, MAX_LINES), before, most_bytes)
     text = redacted_middle(read.raw, read.start - read.around, read.end - read.around)
     return LogEntry(file.task, file.path.name, text, total, read.start, shrunk=before > total)
 

@@ -24,13 +24,14 @@ async def _lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
         ending.clean_up()
 
 
-def build(*, read_only: bool = False) -> MCPServer[None]:
+def build(*, read_only: bool = False, may_grant: bool = True) -> MCPServer[None]:
     """The server with the table's tools, resources, prompts and completion; it imports nothing of NEL.
 
     Args:
         read_only: Offer only what changes nothing.
+        may_grant: Ask who calls where a person's yes is missing.
     """
-    offer = Offer(read_only)
+    offer = Offer(read_only, may_grant)
     server: MCPServer[None] = MCPServer(
         name="quantgate",
         title="quantgate",

@@ -18,9 +18,13 @@ def clean_up() -> None:
 
 
 def end_on_signals() -> None:
-    """On SIGTERM, SIGINT and their like clean up and end: the SDK does neither on SIGTERM, and hangs on SIGINT at an open stdin."""
+    """On SIGTERM, SIGINT and their like clean up and end: the SDK does neither on SIGTERM, and hangs on SIGINT at an open stdin.
+
+    A signal that whoever started the server has it ignore, as `nohup` does with SIGHUP, stays ignored.
+    """
     for signum in processes.ENDING:
-        signal.signal(signum, _leave)
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, _leave)
 
 
 def _leave(signum: int, frame: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,11 @@ class Offer:
 
     Attributes:
         read_only: Only what touches neither the world nor the user's files; beats every other setting.
+        may_grant: Whether who calls here may be asked for a person's yes.
     """
 
     read_only: bool = False
+    may_grant: bool = True
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -67,13 +69,19 @@ class Offer:
                     fix=f"leave {name} out; {_ELSEWHERE}",
                 )
 
-    def told(self, text: str) -> str:
-        """A text of a tool, with a note where it leads to a call that is not offered here."""
+    def told(self, text: str, beside: Iterable[str] = ()) -> str:
+        """A text of a tool, with a note where the answer leads to a call that is not offered here.
+
+        Args:
+            text: The answer's next step, or a refusal.
+            beside: What else the answer says is to be done: its warnings and fixes. One note is for all of them.
+        """
         if not self.read_only:
             return text
-        missing = [name for name in _called(text) if name not in {spec.name for spec in self.specs}]
+        whole = "\n".join([text, *beside])
+        missing = [name for name in _called(whole) if name not in {spec.name for spec in self.specs}]
         writing = [
-            f"{spec.name}({name}=…)" for spec in self.specs for name in self._kept_out(spec) if f"{name}=" in text
+            f"{spec.name}({name}=…)" for spec in self.specs for name in self._kept_out(spec) if f"{name}=" in whole
         ]
         found = [*missing, *writing]
         if not found:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-import anyio
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
@@ -18,28 +18,40 @@ from ..gates.permission import consent
 from ..gates.views.waiting import LONGEST_WAIT
 from ..tools import ToolSpec, calling
 from ..tools.spec import ToolResult
-from . import asking, progress
+from . import asking, progress, working
 from .offering import Offer
+
+_ADVISING = frozenset({"fix", "skipped", "warnings"})
+"""Fields of results that may name a call."""
+MOST_FORMS = 4
+"""Of one call; what a call needs a yes to may show only after the first."""
 
 
 async def _permitted(spec: ToolSpec, call: dict[str, Any], context: Any) -> ToolResult | InputRequiredResult:
     """The result of a call; when it wants a person's yes, the user is asked and the same call is made with what was granted."""
-    try:
-        return await _called(spec, call, context)
-    except consent.ConsentNeeded as needed:
-        answer = await asking.permission(needed, context)
-        if answer is None:
-            raise
-    if isinstance(answer, InputRequiredResult):
-        return answer
-    with consent.given(answer.tokens, answer.outcome):
-        return await _called(spec, call, context)
+    granted: frozenset[consent.Token] = frozenset()
+    refusals: list[consent.ConsentNeeded] = []
+    while True:
+        try:
+            with consent.given(granted, "cannot_ask"):
+                return await _called(spec, call, context)
+        except consent.ConsentNeeded as needed:
+            refusals.append(needed)
+            answer = await asking.permission(refusals, context) if len(refusals) <= MOST_FORMS else None
+            if answer is None:
+                raise
+        if isinstance(answer, InputRequiredResult):
+            return answer
+        granted |= answer.tokens
+        with consent.given(granted, answer.outcome):
+            # A no ends it here, and the refusal says how it was given.
+            consent.require(refusals[-1].questions)
 
 
 async def _called(spec: ToolSpec, call: dict[str, Any], context: Any) -> ToolResult:
     async def work() -> ToolResult:
         # The thread gets a copy of this context, and with it what a person granted.
-        return await anyio.to_thread.run_sync(lambda: spec.function(**call), abandon_on_cancel=True)
+        return await working.in_thread(lambda: spec.function(**call), working.holder_of(context))
 
     return await progress.reported(spec.title, context, min(max(call.get("wait_seconds", 0), 0), LONGEST_WAIT), work)
 
@@ -57,7 +69,7 @@ class _TableTool(Tool):
             call = await asking.completed(spec, calling.validated(spec, arguments), context)
             if isinstance(call, InputRequiredResult):
                 return call
-            result = await _permitted(spec, call, context)
+            result = await (_permitted if offer.may_grant else _called)(spec, call, context)
             if isinstance(result, InputRequiredResult):
                 return result
         except QuantgateError as error:
@@ -68,11 +80,24 @@ class _TableTool(Tool):
                 f"{self.name} failed with an unexpected {type(error).__name__}; the server's log has the details"
             ) from error
         clean = redact.redact_value(result.model_dump(mode="json"))
-        clean["next_step"] = offer.told(clean["next_step"])
+        clean["next_step"] = offer.told(clean["next_step"], beside=_advice(clean))
         if not convert_result:
             return clean
         text = TextContent(type="text", text=json.dumps(clean))
         return CallToolResult(content=[text], structured_content=clean)
+
+
+def _advice(value: Any, *, given: bool = False) -> Iterator[str]:
+    """The texts of a result, besides its next step, that say what to do."""
+    if isinstance(value, str):
+        if given:
+            yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _advice(item, given=given)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _advice(item, given=name in _ADVISING)
 
 
 def as_tool(spec: ToolSpec, offer: Offer) -> Tool:

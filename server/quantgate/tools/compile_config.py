@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +11,12 @@ from .next_call import call
 from .spec import ToolResult, ToolSpec
 
 if TYPE_CHECKING:
+    from ..nemotron.compiling import Compiled
     from ..nemotron.squash import SquashPlan
 
 MAX_CHANGES = 80
+CANARY_SAMPLES = 10
+"""What canary takes of itself; a config that is limited to fewer has no more."""
 MAX_TEXT = 400
 SQUASH_SECONDS = 40.0
 """Several clients end a call after 60; an import goes on."""
@@ -97,7 +99,7 @@ def compile_config(
         omitted=max(0, len(compiled.changes) - MAX_CHANGES),
         commands=CommandLines(status=lines.status, logs=lines.logs),
         warnings=warnings,
-        next_step=_next_step(str(saved.launcher_config), errors, compiled.task_filters, compiled.sample_limit),
+        next_step=_next_step(str(saved.launcher_config), errors, compiled),
     )
 
 
@@ -134,14 +136,23 @@ def _findings(path: str) -> tuple[int, list[str]]:
     return len(errors), [_short(text) for text in first]
 
 
-def _next_step(path: str, errors: int, filters: Sequence[str], limit: int) -> str:
+def _next_step(path: str, errors: int, compiled: Compiled) -> str:
     if errors:
         return (
             f"{call('check_config', config=path)}: {errors} error{'s' if errors > 1 else ''} to mend before the gates."
         )
-    tasks = {"tasks": list(filters)} if filters else {}
+    first = call("dry_run", config=path)
+    if compiled.dry_run:
+        return (
+            f"{first}; then report: the config itself asks for no more than that. To launch, compile it again with "
+            "overrides=['dry_run=false']."
+        )
+    tasks = {"tasks": list(compiled.task_filters)} if compiled.task_filters else {}
+    limit = compiled.sample_limit
+    few = {"samples": limit} if 0 < limit < CANARY_SAMPLES else {}
+    canary = call("canary", config=path, **tasks, **few)
     full = call("run", config=path, **tasks, **({"max_samples": limit} if limit else {}))
-    return f"{call('dry_run', config=path)}: the first gate; then {call('canary', config=path, **tasks)} and {full}."
+    return f"{first}: the first gate; then {canary} and {full}."
 
 
 TOOL = ToolSpec(function=compile_config, step="-", title="Compile a Nemotron config", read_only=False, open_world=True)

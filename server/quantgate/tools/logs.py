@@ -13,7 +13,7 @@ from ..gates.views import lookup, remote_views
 from ..runs.clusters.remote import RemoteRun
 from ..runs.clusters.remote_logs import read_pages
 from ..runs.invocation import LIVE
-from ..runs.logs import MAX_LINES, LogEntry, foreign_links, read_tail
+from ..runs.logs import MAX_LINES, LogEntry, foreign_links, read_tail, share
 from ..runs.rundir import RunDir
 from ..runs.selection import ALL, select
 from ..runs.telling import telling_lines
@@ -58,7 +58,7 @@ def logs(
     task: Annotated[str, Field(description="One task, as status names it; empty: all.")] = "",
     source: Annotated[str, Field(description="all, client, server, slurm, proxy, export, install or runner.")] = "all",
     file: Annotated[str, Field(description="One file by its name; empty: all.")] = "",
-    lines: Annotated[int, Field(description="Lines per file, 1 to 500.")] = 50,
+    lines: Annotated[int, Field(description="Lines per file, 1 to 500; an answer holds 20 kB in all.")] = 50,
     before: Annotated[
         int, Field(description="Byte offset: show what stands before it (needs `file`). 0: the end.")
     ] = 0,
@@ -84,7 +84,8 @@ def logs(
             where=", ".join(f"{f.task}/{f.path.name}" for f in files[:MAX_FILES]),
             fix="give `file`, and `task` where several tasks have a file of that name",
         )
-    entries = [read_tail(f, lines, before) for f in files[:MAX_FILES]]
+    wanted = files[:MAX_FILES]
+    entries = [read_tail(f, lines, before, share(len(wanted))) for f in wanted]
     view = judging.view(run)
     first_look = not before and not file and source == ALL
     return LogsResult(

@@ -28,22 +28,29 @@ def whole(text: str, config: str) -> str:
         text: A fix with `edit_config(set=[…])` or the bare name of a tool in it.
         config: Path of the config that the text is about.
     """
-    for short, long in _LEFT_OPEN.items():
-        text = text.replace(short, long)
+    # First: what looks like an argument inside a quoted one is a part of its value.
+    text = _QUOTED.sub(lambda found: found[0].replace("…", "<value>"), text)
+    text = _OPEN_ARGUMENT.sub(lambda found: f"{found[1]}{_filled(found[2], config)}", text)
     text = _WITHOUT_CONFIG.sub(lambda _: f"edit_config(config={config!r}, ", text)
     return _BARE.sub(lambda found: call(found[1], **_arguments(found[1], config)), text)
+
+
+def _filled(name: str, config: str) -> str:
+    value = _OPEN[name]
+    return f"{name}={_written(config if value == _CONFIG else value)}"
 
 
 def _arguments(tool: str, config: str) -> dict[str, Any]:
     return {name: config if value == _CONFIG else value for name, value in _USUAL[tool].items()}
 
 
-_LEFT_OPEN = {
-    "model=…": "model='<checkpoint directory or Hugging Face handle>'",
-    "add_tasks=[…]": "add_tasks=['<recipe or task id>']",
-    "=…'": "=<value>'",
-}
 _CONFIG = "<config>"
+_OPEN: dict[str, Any] = {
+    "config": _CONFIG,
+    "model": "<checkpoint directory or Hugging Face handle>",
+    "add_tasks": ["<recipe or task id>"],
+}
+"""The arguments that a rule leaves open as `name=…` or `name=[…]`."""
 _USUAL: dict[str, dict[str, Any]] = {
     "check_environment": {"config": _CONFIG},
     "list_tasks": {"query": "<words>"},
@@ -56,5 +63,8 @@ _USUAL: dict[str, dict[str, Any]] = {
     "verify_run": {"run": "<invocation id>"},
 }
 """The arguments of a tool that a rule names alone."""
+_OPEN_ARGUMENT = re.compile(rf"(\(|, )({'|'.join(_OPEN)})=(?:…|\[…\])(?=[,)])")
+_QUOTED = re.compile(r"""(?:(?<=[\[(=])|(?<=, ))(['"])(?:(?!\1).)*\1(?=[\],)])""")
+"""An argument of a call, or an item of one."""
 _WITHOUT_CONFIG = re.compile(r"\bedit_config\((?!config=)")
 _BARE = re.compile(rf"(?<![\w.=:/'\"`])({'|'.join(_USUAL)})\b(?![(\w./])")

@@ -17,12 +17,16 @@ MOST_BYTES = 1 << 40
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version of a registered model: its name, its number as text, its tags, and the run that made it (may be empty)."""
+    """One version of a registered model: its name, its number as text, its tags, and the run that made it (may be empty).
+
+    `made` says when and of what it was made: a model that was deleted and registered again has the same numbers.
+    """
 
     name: str
     version: str
     tags: Mapping[str, str]
     run_id: str
+    made: str = ""
 
 
 def find(name: str, selector: str) -> ModelVersion:
@@ -41,19 +45,21 @@ def find(name: str, selector: str) -> ModelVersion:
     server = settings.configured()
     request = {"verb": "find", "name": name, "selector": selector, "most": 1 << 20}
     answer = client.ask(server, request, FIND_SECONDS)
-    return ModelVersion(name, answer["version"], answer["tags"], answer["run_id"])
+    return ModelVersion(name, answer["version"], answer["tags"], answer["run_id"], answer["made"])
 
 
-def bring_version(name: str, version: str, place: Path) -> Path:
+def bring_version(version: ModelVersion, place: Path) -> Path:
     """Download the files of a version, unless they are here.
 
     Args:
+        version: As `find` gave it.
         place: A directory of ours; the version gets one of its own in it.
 
     Raises:
         As `find`, and StorageError: the files cannot be written.
     """
-    return _bring({"name": name, "version": version}, f"{name}-v{version}", place)
+    named = f"{version.name}-v{version.version}\n{version.made}"
+    return _bring({"name": version.name, "version": version.version}, named, place)
 
 
 def bring_artifact(run_id: str, path: str, place: Path) -> Path:

@@ -52,7 +52,9 @@ def find(client: Any, request: dict[str, Any]) -> dict[str, Any]:
     else:
         found = client.get_model_version_by_alias(name, selector)
     tags = [(str(k)[:200], str(v)[:MOST_TEXT]) for k, v in found.tags.items()][:MOST_TAGS]
-    return {"ok": True, "version": str(found.version), "tags": dict(tags), "run_id": str(found.run_id or "")[:64]}
+    made = [str(getattr(found, key, None) or "")[:MOST_TEXT] for key in ("creation_timestamp", "run_id", "source")]
+    answer = {"ok": True, "version": str(found.version), "tags": dict(tags), "run_id": str(found.run_id or "")[:64]}
+    return {**answer, "made": "\n".join(made)}
 
 
 def bring(client: Any, request: dict[str, Any], may_read: MayRead) -> dict[str, Any]:

@@ -31,7 +31,10 @@ def no_iteration(subject: Subject) -> Iterable[Hit]:
     if seen is not None and seen.inspection is not None:
         if not seen.inspection.source.megatron:
             message = f"{given[:120]} is no Megatron checkpoint, and the command serves one (--megatron_checkpoint)"
-            fix = "give one iter_* directory, or serve this checkpoint with vLLM or SGLang: build_config(model=…)"
+            fix = (
+                "give one iter_* directory, or serve this checkpoint with vLLM or SGLang: "
+                "build_config(deployment='vllm', model_type='<base or chat_reasoning>')"
+            )
             yield Hit(PATH, message, fix, cause="D41", named=BAD_MEGATRON_PATH)
     elif not _ITERATION.fullmatch(PurePosixPath(given).name):
         message = (

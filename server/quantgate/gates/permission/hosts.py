@@ -87,8 +87,9 @@ def questions(planned: plan.Plan, where: Target) -> tuple[Question, ...]:
             token=("host", where.host.address),
             what="The config names a host that is neither in clusters.yaml nor in ssh_config",
             where=f"{planned.path}: execution.hostname",
-            text=f"The config {planned.path} wants its jobs on a host that nobody here has named before. It would be contacted "
-            f"with your keys, and the config's secrets would be copied to it:\n{shown.quoted(where.host.address)}",
+            text="A config wants its jobs on a host that nobody here has named before. It would be contacted with your keys, and "
+            f"the config's secrets would be copied to it:\n{shown.quoted(where.host.address)}\n"
+            f"The config:\n{shown.quoted(str(planned.path))}",
             yes="This host may be contacted",
             otherwise=f"show the user the host; a person who trusts it writes `Host {named}` into their ssh_config, or an entry "
             "into ~/.config/modelopt/clusters.yaml",

@@ -21,6 +21,11 @@ def in_full(text: str) -> str:
     return _EMPTY_LINES.sub(lambda gap: f"\n[{gap[0].count(chr(10)) - 1} empty lines]\n", clean)
 
 
+def on_one_line(text: str) -> str:
+    """`in_full` without ends of lines, for a word inside a sentence of the form."""
+    return in_full(text.replace("\n", "\\n"))
+
+
 def hides(text: str) -> bool:
     """Whether `in_full` masks a part of the text: then nobody sees all of what they would say yes to.
 

@@ -74,13 +74,14 @@ def questions(planned: plan.Plan, wanted: Skip | None) -> tuple[consent.Question
     """What a person must say yes to; nothing when the server was started with `--allow-skip-gates`."""
     if wanted is None or consent.skipped_gates_allowed():
         return ()
-    gates = "\n".join(f"- {shown.in_full(text)}" for text in wanted.missing)
+    gates = "\n".join(f"- {shown.on_one_line(text)}" for text in wanted.missing)
     return (
         consent.Question(
             token=("skip_gates", str(planned.path), planned.fingerprint, wanted.reason, *wanted.missing),
             what="The run would start without its gates",
             where=f"{planned.path}: {'; '.join(wanted.missing[:3])}",
-            text=f"A run of {planned.path} is asked for although:\n{gates}\nThe agent's reason:\n{shown.quoted(wanted.reason)}\n"
+            text=f"A run is asked for of the config\n{shown.quoted(str(planned.path))}\nalthough:\n{gates}\n"
+            f"The agent's reason:\n{shown.quoted(wanted.reason)}\n"
             "The reason stays with the run: its results will say that the gates were skipped.",
             yes="Start the run without these gates",
             otherwise="pass the gates (dry_run, canary), or a person starts the server as `quantgate serve --allow-skip-gates`",

@@ -48,7 +48,7 @@ def _commands(planned: plan.Plan) -> Question | None:
 
 
 def _titled(command: commands.Command) -> str:
-    place = shown.in_full(command.place).replace("\n", " ")
+    place = shown.on_one_line(command.place)
     return f"{place} ({command.note})" if command.note else place
 
 
@@ -57,7 +57,8 @@ def _where_they_run(planned: plan.Plan) -> str:
     place = "on this machine, as the server's user" if executor == "process" else "inside the run's containers"
     if executor == "local":
         place += "; what becomes part of `docker run` acts on this machine, as the server's user"
-    return f"The config {planned.path} brings commands of its own. They would run {place}:"
+    path = shown.quoted(str(planned.path))
+    return f"A config brings commands of its own:\n{path}\nThey would run {place}:"
 
 
 def _tasks(planned: plan.Plan) -> Question | None:
@@ -69,8 +70,9 @@ def _tasks(planned: plan.Plan) -> Question | None:
         token=("unlisted", str(planned.path), *rows),
         what="The config has tasks that the launcher's catalogue does not list",
         where=f"{planned.path}: {', '.join(name for name, _ in found[:20])}",
-        text=f"The config {planned.path} has tasks that the launcher's catalogue does not list; what they run is up to "
-        "their image:\n" + "\n".join(shown.quoted(row) for row in rows),
+        text="A config has tasks that the launcher's catalogue does not list; what they run is up to their image:\n"
+        + "\n".join(shown.quoted(row) for row in rows)
+        + f"\nThe config:\n{shown.quoted(str(planned.path))}",
         yes="These tasks may run",
         otherwise=_otherwise("the tasks and their images", commands.TRUST_TASKS),
         lasting=True,

@@ -31,7 +31,7 @@ class MlflowStore:
         return StoredArtifact(
             found.name,
             f"v{found.version}",
-            lambda: models.bring_version(found.name, found.version, self._place()),
+            lambda: models.bring_version(found, self._place()),
             found.tags,
         )
 

@@ -222,7 +222,9 @@ def _locked(place: Path, wait: float) -> Iterator[None]:
                     fix="call this again",
                 )
             time.sleep(0.05)
-        os.utime(place.with_suffix(".lock"))
+        with contextlib.suppress(OSError):
+            # By the descriptor where the system can: another process may prune the file's name meanwhile.
+            os.utime(lock.fileno() if os.utime in os.supports_fd else place.with_suffix(".lock"))
         yield
 
 

@@ -14,7 +14,7 @@ from ...errors import BadInput, ClusterError, UnknownName
 from ..logs import MAX_LINES, LogEntry, redacted_middle
 from ..sanitise import one_line
 from ..scanner.files import Found, job_of, newest_first, role_of
-from ..scanner.pages import page
+from ..scanner.pages import page, share
 from ..selection import ALL
 from . import there
 from .remote import RemoteRun
@@ -136,7 +136,8 @@ def _through_sftp(link: Connection, request: Mapping[str, Any]) -> dict[str, Any
                 ]
         answer |= {"count": len(chosen), "matched": [[task, f.name] for task, f in chosen]}
         if not (request["alone"] and len(chosen) > 1):
-            answer["pages"] = [_fetched(transfer, request, task, f.name) for task, f in chosen[: request["most"]]]
+            wanted = chosen[: request["most"]]
+            answer["pages"] = [_fetched(transfer, request, task, f.name, share(len(wanted))) for task, f in wanted]
     return answer
 
 
@@ -163,13 +164,13 @@ def _listed(transfer: Any, task: str, answer: dict[str, Any]) -> list[Found]:
     return ordered
 
 
-def _fetched(transfer: Any, request: Mapping[str, Any], task: str, file: str) -> dict[str, Any]:
+def _fetched(transfer: Any, request: Mapping[str, Any], task: str, file: str, most_bytes: int) -> dict[str, Any]:
     with transfer.open(f"{request['run']}/{task}/logs/{file}", "rb") as opened:
 
         def pread(size: int, at: int) -> bytes:
             opened.seek(at)
             return bytes(opened.read(size))
 
-        read = page(pread, opened.stat().st_size or 0, request["lines"], request["before"])
+        read = page(pread, opened.stat().st_size or 0, request["lines"], request["before"], most_bytes)
     place = {"task": task, "file": file, "total": read.total, "start": read.start, "end": read.end}
     return place | {"around": read.around, "raw": base64.b64encode(read.raw).decode("ascii")}

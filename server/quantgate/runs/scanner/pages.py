@@ -11,6 +11,8 @@ from .reading import OPEN, read_at
 
 MAX_BYTES = 64 * 1024
 """The most of a log that one page holds."""
+ANSWER_BYTES = 20 * 1024
+"""The most of all logs that one answer holds: 7,000 to 8,000 tokens of a harness's log, where clients warn above 10,000."""
 CONTEXT_BYTES = 8 * 1024
 """Read beside a page so that a secret that the page's edge cuts is still recognised; a private key fits."""
 MOST_NAMED = 500
@@ -36,7 +38,12 @@ class Page(NamedTuple):
     raw: bytes
 
 
-def page(pread: Pread, total: int, lines: int, before: int) -> Page:
+def share(files: int) -> int:
+    """The bytes of each page in an answer with so many pages."""
+    return ANSWER_BYTES // max(1, files)
+
+
+def page(pread: Pread, total: int, lines: int, before: int, most_bytes: int = MAX_BYTES) -> Page:
     """The last lines of a log that end before an offset.
 
     Args:
@@ -44,18 +51,19 @@ def page(pread: Pread, total: int, lines: int, before: int) -> Page:
         total: Its size in bytes.
         lines: At most this many.
         before: Byte offset; 0 for the end.
+        most_bytes: At most this long.
     """
     end = min(before or total, total)
-    start = page_start(pread, end, lines)
+    start = page_start(pread, end, lines, most_bytes)
     around = max(0, start - CONTEXT_BYTES)
     return Page(total, start, end, around, pread(min(total, end + CONTEXT_BYTES) - around, around))
 
 
-def page_start(pread: Pread, end: int, lines: int) -> int:
-    """Where the page of so many lines begins that ends at `end`."""
+def page_start(pread: Pread, end: int, lines: int, most_bytes: int = MAX_BYTES) -> int:
+    """Where the page of so many lines, and at most so many bytes, begins that ends at `end`."""
     position, held = end, b""
-    while position > 0 and len(held) < MAX_BYTES:
-        size = min(_BLOCK_BYTES, position, MAX_BYTES - len(held))
+    while position > 0 and len(held) < most_bytes:
+        size = min(_BLOCK_BYTES, position, most_bytes - len(held))
         position -= size
         held = pread(size, position) + held
         # The newline that ends the last line begins no further one.
@@ -119,22 +127,27 @@ def pages(request: Dict[str, Any]) -> Dict[str, Any]:
     answer["count"] = len(chosen)
     if request["alone"] and len(chosen) > 1:
         return answer
-    for task, log in chosen[: request["most"]]:
+    wanted = chosen[: request["most"]]
+    for task, log in wanted:
         path = os.path.join(task["logs"], log.name)
         try:
             answer["pages"].append(
-                dict(_read(path, request["lines"], request["before"]), task=task["label"], file=log.name)
+                dict(
+                    _read(path, request["lines"], request["before"], share(len(wanted))),
+                    task=task["label"],
+                    file=log.name,
+                )
             )
         except OSError as error:
             answer["unreadable"].append("{}/{}: {}".format(task["label"], log.name, error.strerror))
     return answer
 
 
-def _read(path: str, lines: int, before: int) -> Dict[str, Any]:
+def _read(path: str, lines: int, before: int, most_bytes: int) -> Dict[str, Any]:
     descriptor = os.open(path, OPEN)
     try:
         total = os.fstat(descriptor).st_size
-        read = page(lambda size, at: read_at(descriptor, size, at), total, lines, before)
+        read = page(lambda size, at: read_at(descriptor, size, at), total, lines, before, most_bytes)
     finally:
         os.close(descriptor)
     told: Dict[str, Any] = {"total": read.total, "start": read.start, "end": read.end, "around": read.around}

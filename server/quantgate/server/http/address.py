@@ -68,7 +68,7 @@ def parse(text: str) -> Address:
 
 
 def allowed_hosts(address: Address, given: Sequence[str]) -> list[str]:
-    """The Host headers that are answered, in the SDK's notation (`name` or `name:*`).
+    """The Host headers that are answered, in the SDK's notation (`name` or `name:*`) and in lower case.
 
     Args:
         address: Where the server listens.
@@ -90,12 +90,13 @@ def allowed_hosts(address: Address, given: Sequence[str]) -> list[str]:
             where="--http",
             fix="add --allowed-host NAME for each name or address that clients use, or listen at one address",
         )
-    own = _LOOPBACK_HOSTS if address.loopback else () if address.everywhere else (address.written,)
-    return [spelling for name in (*own, *given) for spelling in ((name,) if _has_port(name) else (name, f"{name}:*"))]
+    own = () if address.everywhere else _own_hosts(address)
+    names = dict.fromkeys(name.lower() for name in (*own, *given))
+    return [spelling for name in names for spelling in ((name,) if _has_port(name) else (name, f"{name}:*"))]
 
 
 def allowed_origins(address: Address, given: Sequence[str]) -> list[str]:
-    """The Origin headers that are answered; requests that no browser sends have none.
+    """The Origin headers that are answered; requests that no browser sends have none. In lower case.
 
     Raises:
         BadInput: One is not `http(s)://host[:port]`.
@@ -105,8 +106,13 @@ def allowed_origins(address: Address, given: Sequence[str]) -> list[str]:
             raise BadInput(
                 f"{origin[:80]!r} is no origin", where="--allowed-origin", fix="give https://host or http://host:port"
             )
-    own = [f"http://{name}:*" for name in _LOOPBACK_HOSTS] if address.loopback else []
-    return [*own, *given]
+    own = [f"http://{name}:*" for name in _own_hosts(address)] if address.loopback else []
+    return list(dict.fromkeys(origin.lower() for origin in (*own, *given)))
+
+
+def _own_hosts(address: Address) -> tuple[str, ...]:
+    """The names of an address that is not every one; another loopback address is a name besides the common ones."""
+    return (*(_LOOPBACK_HOSTS if address.loopback else ()), address.written)
 
 
 def _has_port(name: str) -> bool:

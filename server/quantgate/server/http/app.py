@@ -23,15 +23,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..building import build
-from .limits import BODY_SECONDS, FAILED_SHARE, MOST_BODY, RateLimit
+from .limits import BODY_SECONDS, FAILED_SHARE, MOST_BODY, MOST_SESSIONS, SESSION_SECONDS, RateLimit
+from .sessions import Sessions
 from .tokens import READ_ONLY, Holder, holder_of
 
 PATH = "/mcp"
-MOST_SESSIONS = 200
-SESSION_SECONDS = 1800.0
-"""A session of the handshake protocols that is not used for so long is forgotten."""
-MOST_CALLS = 100
-"""Threads: calls that wait hold one each."""
 
 
 class _Verifier:
@@ -65,8 +61,8 @@ class _Gate:
 
     def __init__(
         self,
-        full: StreamableHTTPSessionManager | None,
-        reading: StreamableHTTPSessionManager,
+        full: Sessions | None,
+        reading: Sessions,
         *,
         tokens: bool,
         per_minute: int,
@@ -76,10 +72,8 @@ class _Gate:
         self._refusal = RequireAuthMiddleware(self._admitted, [])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        user = scope.get("user")
-        name = user.username if isinstance(user, AuthenticatedUser) else ""
-        limit = self._rate if name or not self._tokens else self._failures
-        wait = limit.wait(f"token {name}" if name else f"peer {_peer(scope)}")
+        limit = self._rate if _has_token(scope) or not self._tokens else self._failures
+        wait = limit.wait(_holder(scope))
         if wait:
             response = PlainTextResponse("Too many requests", 429, {"Retry-After": str(wait)})
             await response(scope, receive, send)
@@ -91,9 +85,9 @@ class _Gate:
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         reads = self._tokens and READ_ONLY in scope["auth"].scopes
-        manager = self._reading if reads or self._full is None else self._full
+        sessions = self._reading if reads or self._full is None else self._full
         try:
-            await manager.handle_request(scope, _timely(receive), send)
+            await sessions.handle(_holder(scope), scope, _timely(receive), send)
         except _TooSlow:
             await PlainTextResponse("The request's body did not come in time", 408)(scope, receive, send)
 
@@ -107,6 +101,9 @@ class _KnownHost:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal: Response | None = None
         if scope["type"] == "http":
+            # Names of hosts know no case; `address` has them in lower case, and so must whoever compares again behind this.
+            headers = [(k, v.lower() if k in {b"host", b"origin"} else v) for k, v in scope["headers"]]
+            scope = {**scope, "headers": headers}
             refusal = await self._checks.validate_request(Request(scope))
         await (refusal or self._app)(scope, receive, send)
 
@@ -124,8 +121,8 @@ def application(
         per_minute: Requests of one token, or of one peer where there are none.
         read_only: Nobody gets more than the read-only offer.
     """
-    full = None if read_only else _manager(security, read_only=False)
-    reading = _manager(security, read_only=True)
+    full = None if read_only else Sessions(_manager(security, read_only=False))
+    reading = Sessions(_manager(security, read_only=True))
     gate: ASGIApp = _Gate(full, reading, tokens=bool(holders), per_minute=per_minute)
     middleware = [Middleware(_KnownHost, settings=security)]
     if holders:
@@ -137,18 +134,18 @@ def application(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
-        anyio.to_thread.current_default_thread_limiter().total_tokens = MOST_CALLS
         async with contextlib.AsyncExitStack() as stack:
-            for manager in (full, reading):
-                if manager is not None:
-                    await stack.enter_async_context(manager.run())
+            for sessions in (full, reading):
+                if sessions is not None:
+                    await stack.enter_async_context(sessions.manager.run())
             yield
 
     return Starlette(routes=[Route(PATH, endpoint=gate)], middleware=middleware, lifespan=lifespan)
 
 
 def _manager(security: TransportSecuritySettings, *, read_only: bool) -> StreamableHTTPSessionManager:
-    server = build(read_only=read_only)
+    # Who may only read does not decide for the person whose server it is.
+    server = build(read_only=read_only, may_grant=not read_only)
     server.streamable_http_app(
         transport_security=security,
         max_request_body_size=MOST_BODY,
@@ -158,9 +155,14 @@ def _manager(security: TransportSecuritySettings, *, read_only: bool) -> Streama
     return server.session_manager
 
 
-def _peer(scope: Scope) -> str:
+def _has_token(scope: Scope) -> bool:
+    return isinstance(scope.get("user"), AuthenticatedUser)
+
+
+def _holder(scope: Scope) -> str:
+    """Whose request it is, for the limits: a token's, or a peer's where there is none."""
     client: Any = scope.get("client")
-    return str(client[0]) if client else ""
+    return f"token {scope['user'].username}" if _has_token(scope) else f"peer {client[0] if client else ''}"
 
 
 def _timely(receive: Receive) -> Receive:

@@ -1,7 +1,8 @@
-"""How much one client may send: a bucket of requests that fills again, and a limit of time for a request's body."""
+"""How much one client may send and hold, in numbers; a bucket of requests that fills again; and warnings, which are counted too."""
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -16,6 +17,17 @@ FAILED_SHARE = 5
 MOST_BODY = 1 << 20
 """Bytes of a request; the largest argument, a list of tasks, has some thousand."""
 BODY_SECONDS = 30.0
+HEADER_SECONDS = 15.0
+"""Until a connection's next request is there, once it was opened or something of it has come."""
+MOST_CONNECTIONS = 256
+MOST_SESSIONS = 200
+OWN_SESSIONS = 50
+"""Sessions of one token or peer."""
+SESSION_SECONDS = 1800.0
+"""A session of the handshake protocols that is not used for so long is forgotten."""
+WARNINGS_PER_MINUTE = 6
+MOST_OF_A_WARNING = 300
+"""Characters; a warning about a header quotes it."""
 MOST_KEYS = 10_000
 
 
@@ -62,3 +74,24 @@ class RateLimit:
                 return max(1, math.ceil((1 - bucket.left) / self._rate))
             bucket.left -= 1
             return 0
+
+
+class _SeldomWarnings(logging.Filter):
+    """Lets few warnings of the server's parts through: whoever has no token causes them as often as requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._limit = RateLimit(WARNINGS_PER_MINUTE)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it may be written; a long one is cut."""
+        if record.levelno > logging.WARNING or not record.name.startswith(("mcp.", "uvicorn.")):
+            return True
+        record.msg, record.args = record.getMessage()[:MOST_OF_A_WARNING], ()
+        return not self._limit.wait(record.name)
+
+
+def limit_warnings() -> None:
+    """Write at most 10 warnings of each part of the server at once, and `WARNINGS_PER_MINUTE` in the long run."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_SeldomWarnings())

@@ -12,12 +12,10 @@ from ...errors import Refused, StorageError
 from ...gates.permission import consent
 from .. import ending
 from . import address as addresses
-from . import tokens
-from .limits import PER_MINUTE
+from . import limits, tokens
 
 GRACE_SECONDS = 3
 """For open answers, once the server was told to end."""
-MOST_CONNECTIONS = 256
 
 
 def serve(
@@ -26,7 +24,7 @@ def serve(
     tokens_file: str = "",
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
-    per_minute: int = PER_MINUTE,
+    per_minute: int = limits.PER_MINUTE,
     read_only: bool = False,
     allow_skip_gates: bool = False,
 ) -> None:
@@ -48,6 +46,7 @@ def serve(
     """
     address = addresses.parse(listen)
     holders = [*tokens.from_environment(), *(tokens.from_file(Path(tokens_file).expanduser()) if tokens_file else [])]
+    tokens.require_distinct(holders, tokens_file or "the variables")
     if not holders and not address.loopback:
         raise Refused(
             f"Other machines may reach {address.host}, and there is no token",
@@ -65,12 +64,15 @@ def serve(
     from mcp.server.transport_security import TransportSecuritySettings
 
     from .app import PATH, application
+    from .connections import Connection
 
     security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+    served = application(holders, security, per_minute=per_minute, read_only=read_only)
+    limits.limit_warnings()
     server = uvicorn.Server(
         uvicorn.Config(
-            application(holders, security, per_minute=per_minute, read_only=read_only),
-            http="h11",
+            served,
+            http=Connection,
             ws="none",
             lifespan="on",
             # The root logger's handlers redact. Requests are not logged, and what a peer claims of its own address does not count.
@@ -78,7 +80,7 @@ def serve(
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=limits.MOST_CONNECTIONS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

@@ -12,12 +12,13 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ... import redact
 from ...errors import BadInput, StorageError
-from ...system import files
+from ...system import files, locks
 
 VARIABLE = "QUANTGATE_HTTP_TOKEN"
 READ_ONLY_VARIABLE = "QUANTGATE_HTTP_READ_ONLY_TOKEN"
@@ -27,6 +28,7 @@ SHORTEST = 32
 MOST_TOKENS = 200
 MOST_BYTES = 64 << 10
 FULL, READ_ONLY = "full", "read-only"
+_NAME_OF_VARIABLE, _NAME_OF_READ_ONLY = "variable", "read-only-variable"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -70,30 +72,44 @@ def make(name: str, *, read_only: bool) -> Made:
 
 
 def append(file: Path, line: str) -> None:
-    """Write a line of `make` to a tokens file, which is made with mode 0600 where there is none.
+    """Write a line of `make` to a tokens file, which is made with mode 0600 (and its directory with 0700) where there is none.
 
     Raises:
-        BadInput: A holder of this name is in it, or others can read it.
+        BadInput: A holder of this name is in it, it is full, or others can read it.
         StorageError: It cannot be written.
     """
-    if file.exists():
-        name = line.partition(" ")[0]
-        if name in {holder.name for holder in from_file(file)}:
-            raise BadInput(
-                f"There is a token of {name} already",
-                where=str(file),
-                fix="remove its line first, or take another name",
-            )
     try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(files.open_to_lock(file, make=True), "r+b") as opened:
-            opened.seek(0, os.SEEK_END)
-            opened.write(line.encode("ascii") + b"\n")
+            locks.exclusive(opened.fileno())
+            opened.seek(0)
+            _require_private(os.fstat(opened.fileno()), file)
+            text = opened.read(MOST_BYTES + 1)
+            added = (b"" if not text or text.endswith(b"\n") else b"\n") + line.encode("ascii") + b"\n"
+            _require_room(file, line, text, added)
+            opened.write(added)
     except OSError as error:
         raise StorageError(
-            f"Cannot write the tokens file: {error.strerror}",
+            f"Cannot write the tokens file: {error.strerror or error}",
             where=str(file),
             fix="give a file in a directory of yours",
         ) from None
+
+
+def _require_room(file: Path, line: str, text: bytes, added: bytes) -> None:
+    """Refuse a line with which the server would not start."""
+    name, holders = line.partition(" ")[0], _holders(file, text)
+    if name in {holder.name for holder in holders}:
+        raise BadInput(
+            f"There is a token of {name} already", where=str(file), fix="remove its line first, or take another name"
+        )
+    if len(holders) >= MOST_TOKENS:
+        raise BadInput(
+            f"The tokens file holds {MOST_TOKENS} tokens, which is the most",
+            where=str(file),
+            fix="remove the lines of those who no longer need theirs",
+        )
+    _require_small(file, text + added)
 
 
 def from_file(file: Path) -> list[Holder]:
@@ -111,12 +127,8 @@ def from_file(file: Path) -> list[Holder]:
     with os.fdopen(descriptor, "rb") as opened:
         _require_private(os.fstat(opened.fileno()), file)
         text = opened.read(MOST_BYTES + 1)
-    if len(text) > MOST_BYTES:
-        raise BadInput("The tokens file is too large", where=str(file), fix=f"keep it under {MOST_BYTES >> 10} KiB")
-    holders = [_holder(line, f"{file}, line {number}") for number, line in _lines(text.decode("utf-8", "replace"))]
-    names = [holder.name for holder in holders]
-    if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise BadInput(f"Two tokens have the name {twice}", where=str(file), fix="give each holder a name of its own")
+    holders = _holders(file, text)
+    require_distinct(holders, str(file))
     if not 0 < len(holders) <= MOST_TOKENS:
         raise BadInput(
             f"The tokens file holds {len(holders)} tokens",
@@ -126,6 +138,40 @@ def from_file(file: Path) -> list[Holder]:
     return holders
 
 
+def require_distinct(holders: Sequence[Holder], where: str) -> None:
+    """Refuse two holders of one name, who would share their sessions and limits, and two of one token, whose rights would differ.
+
+    Raises:
+        BadInput: Two have the same name or the same token.
+    """
+    names = [holder.name for holder in holders]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise BadInput(
+            f"Two tokens have the name {twice}",
+            where=where,
+            fix=f"give each holder a name of its own; those in {VARIABLE} and {READ_ONLY_VARIABLE} are called "
+            f"{_NAME_OF_VARIABLE} and {_NAME_OF_READ_ONLY}",
+        )
+    digests = [holder.digest for holder in holders]
+    same = [holder.name for holder in holders if digests.count(holder.digest) > 1]
+    if same:
+        raise BadInput(
+            f"{' and '.join(same[:2])} have the same token",
+            where=where,
+            fix="make one of its own for each with `quantgate http-token NAME`",
+        )
+
+
+def _holders(file: Path, text: bytes) -> list[Holder]:
+    _require_small(file, text)
+    return [_holder(line, f"{file}, line {number}") for number, line in _lines(text.decode("utf-8", "replace"))]
+
+
+def _require_small(file: Path, text: bytes) -> None:
+    if len(text) > MOST_BYTES:
+        raise BadInput("The tokens file is too large", where=str(file), fix=f"keep it under {MOST_BYTES >> 10} KiB")
+
+
 def from_environment() -> list[Holder]:
     """The holders of the tokens in the variables, which are taken out of the environment: no child needs them.
 
@@ -133,7 +179,10 @@ def from_environment() -> list[Holder]:
         BadInput: A token is too short to be a random one.
     """
     found = []
-    for variable, name, read_only in ((VARIABLE, "variable", False), (READ_ONLY_VARIABLE, "read-only-variable", True)):
+    for variable, name, read_only in (
+        (VARIABLE, _NAME_OF_VARIABLE, False),
+        (READ_ONLY_VARIABLE, _NAME_OF_READ_ONLY, True),
+    ):
         token = os.environ.pop(variable, "")
         if not token:
             continue
