@@ -24,19 +24,27 @@ CHECKPOINT = REPOSITORY / "tests" / "data" / "checkpoints"
 def _as_on(
     system: str, *arguments: str, cwd: Path, given: bytes = b"", **env: str
 ) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        _command(system, *arguments),
+        input=given,
+        capture_output=True,
+        cwd=cwd,
+        env=_variables(env),
+        timeout=240,
+        check=False,
+    )
+
+
+def _command(system: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tests.protocol.other_systems", system, *arguments]
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
     for name in ("TERM", "LANG", "LC_ALL", "SHELL", "USER", "LOGNAME", "TMPDIR"):
         if name not in env:
             variables.pop(name, None)
-    return subprocess.run(
-        [sys.executable, "-m", "tests.protocol.other_systems", system, *arguments],
-        input=given,
-        capture_output=True,
-        cwd=cwd,
-        env=variables,
-        timeout=240,
-        check=False,
-    )
+    return variables
 
 
 def _script(folder: Path, text: str) -> str:
@@ -119,10 +127,24 @@ def test_the_server_lists_its_tools_and_ends_with_its_input(tmp_path: Path, syst
         {"method": "notifications/initialized"},
         {"id": 2, "method": "tools/list"},
     ]
-    given = b"".join(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\r\n" for message in said)
-    done = _as_on(system, "quantgate", "serve", cwd=tmp_path, given=given)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    answers = {m["id"]: m["result"] for m in map(json.loads, done.stdout.splitlines())}
+    answers = {}
+    with (tmp_path / "errors").open("wb") as errors:
+        command = _command(system, "quantgate", "serve")
+        server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=tmp_path, env=_variables({})
+        )
+        assert server.stdin is not None
+        assert server.stdout is not None
+        with server:
+            for message in said:
+                server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\r\n")
+                server.stdin.flush()
+                # The SDK ends what is still at work when the input ends: each answer is waited for.
+                if "id" in message:
+                    answer = json.loads(server.stdout.readline())
+                    answers[answer["id"]] = answer["result"]
+            server.stdin.close()
+            assert server.wait(60) == 0, (tmp_path / "errors").read_text()[-2000:]
     assert [tool["name"] for tool in answers[2]["tools"]] == [spec.name for spec in TOOLS]
 
 
