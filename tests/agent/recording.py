@@ -20,6 +20,7 @@ MAX_CHARACTERS = 1200
 MOMENT = "2000-01-01T00:00:00+00:00"
 
 _MOMENTS = re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_DATES = re.compile(r"\b20[12]\d-\d\d-\d\d\b")
 _STAMPS = re.compile(r"\b20\d{6}[_-]\d{6}\b")
 _IDS = re.compile(r"(?<![\w.])(?=[0-9]*[a-f])[0-9a-f]{8,64}(?![\w])")
 _PORTS = re.compile(r"\b((?:127\.0\.0\.1|localhost|\[::1\]):)(\d{4,5})\b")
@@ -48,7 +49,7 @@ class Scrubber:
         for found, word in self._words.items():
             text = text.replace(found, word)
         text = _TEMPORARY.sub(lambda found: self._places.setdefault(found[0], f"/place{len(self._places) + 1}"), text)
-        text = _STAMPS.sub("20000101_000000", _MOMENTS.sub(MOMENT, text))
+        text = _STAMPS.sub("20000101_000000", _DATES.sub("2000-01-01", _MOMENTS.sub(MOMENT, text)))
         text = _PIDS.sub(r"\g<1>1", _IDS.sub(self._id, text))
         text = self._machine.sub("machine", _PORTS.sub(self._port, text))
         for port, word in self._ports.items():
