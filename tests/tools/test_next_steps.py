@@ -20,6 +20,7 @@ from quantgate.gates.judgement import judging
 from quantgate.gates.resume.relaunch import Refusal, Resumption
 from quantgate.gates.views import lookup
 from quantgate.launcher import containers
+from quantgate.nemotron.compiling import Compiled
 from quantgate.runs.logs import LogEntry
 from quantgate.runs.scanning.scan import ScanReport
 from quantgate.runs.status import TaskStatus
@@ -120,8 +121,15 @@ def _of_the_start() -> Iterator[tuple[str, str]]:
         "one checkpoint": replace(empty, workspaces=[replace(spaces[0], checkpoints=[Path("/w/a")])]),
     }.items():
         yield f"check_environment: {name}", check_environment._next_step(found, asked)
-    for errors, filters, limit in [(0, [], 0), (0, ["mmlu_pro"], 40), (2, [], 0)]:
-        yield f"compile_config: {errors} {limit}", compile_config._next_step(CONFIG, errors, filters, limit)
+    compiled = Compiled({}, {}, (), (), "eval", Path(CONFIG))
+    for name, errors, made in [
+        ("whole", 0, compiled),
+        ("subset", 0, replace(compiled, task_filters=("mmlu_pro",), sample_limit=40)),
+        ("one sample", 0, replace(compiled, sample_limit=1)),
+        ("dry run", 0, replace(compiled, dry_run=True)),
+        ("errors", 2, compiled),
+    ]:
+        yield f"compile_config: {name}", compile_config._next_step(CONFIG, errors, made)
 
 
 ENDS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
