@@ -76,7 +76,7 @@ def main() -> None:
         f"quantgate {statistics.median(ours):.2f} s, empty server {statistics.median(empty):.2f} s"
     )
     print(f"ratio, median of pairs: {ratio:.2f}")
-    print(f"tools/list: {len(tools)} tools, {tokens(json.dumps(tools))} tokens (cl100k_base)")
+    print(f"tools/list: {len(tools)} tools, {tokens(answer)} tokens on the wire (cl100k_base)")
 
 
 if __name__ == "__main__":
