@@ -128,3 +128,19 @@ def test_a_command_that_ends_between_two_looks_is_not_taken_for_a_broken_link() 
     finally:
         channel.shut()
     assert seen.done(0).code == 0
+
+
+class _EndsAtOnce:
+    """Stands for paramiko's channel of a command that has ended before its input is sent, or whose link broke then."""
+
+    def __init__(self, exit_status: int) -> None:
+        self.exit_status = exit_status
+
+    def sendall(self, data: bytes) -> None:
+        raise OSError("Socket is closed")
+
+
+def test_a_command_that_ends_without_reading_its_input_is_no_broken_link() -> None:
+    exchange._feed(_EndsAtOnce(127), b"unread")  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="closed"):
+        exchange._feed(_EndsAtOnce(-1), b"unread")  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def run(channel: paramiko.Channel, argv: Sequence[str], stdin: bytes, seconds: f
         with within(channel, seconds):
             channel.exec_command(words.line(["sh", "-c", _BEGIN, begin, *argv]))
             if stdin:
-                channel.sendall(stdin)
+                _feed(channel, stdin)
             channel.shutdown_write()
         seen = _Streams(begin.encode(), max_output)
         seen.read(channel, deadline)
@@ -102,6 +102,15 @@ def run(channel: paramiko.Channel, argv: Sequence[str], stdin: bytes, seconds: f
         return seen.done(channel.exit_status)
     finally:
         channel.close()
+
+
+def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
+    """Give a command its input; that it ended without reading all of it is no broken link."""
+    try:
+        channel.sendall(stdin)
+    except OSError:
+        if channel.exit_status == -1:  # paramiko's word for none: the host did not say that the command ended
+            raise
 
 
 class _Streams:

@@ -119,11 +119,15 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            f"Cannot make the folder of the snapshots: {error.strerror}",
-            where=str(folder),
-            fix="make it writable, or start in another directory",
-        ) from None
+        raise _not_made(folder, error) from None
+
+
+def _not_made(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot make the folder of the snapshots: {error.strerror}",
+        where=str(folder),
+        fix="make it writable, or start in another directory",
+    )
 
 
 def _new_folder(jobs: Path, name: str) -> Path:
@@ -137,10 +141,6 @@ def _new_folder(jobs: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise StorageError(
-                f"Cannot make the folder of the snapshots: {error.strerror}",
-                where=str(folder),
-                fix="make it writable, or start in another directory",
-            ) from None
+            raise _not_made(folder, error) from None
         return folder
     raise StorageError("Too many launches within one second", where=str(jobs))

@@ -191,3 +191,8 @@ def test_a_job_array_is_found_by_its_index_and_by_its_raw_id(reached: Cluster, l
         assert time.monotonic() < deadline, jobs
         time.sleep(0.3)
     assert {f"{job}_1", f"{job}_2", job} <= set(mine)
+
+
+def test_a_command_that_ends_before_its_input_is_sent_is_told_by_its_status(reached: Cluster) -> None:
+    done = connection.connection(reached.alias).run(["no-such-program"], stdin=b"x" * 6_000_000)
+    assert done.code == 127

@@ -131,13 +131,8 @@ def pages(request: Dict[str, Any]) -> Dict[str, Any]:
     for task, log in wanted:
         path = os.path.join(task["logs"], log.name)
         try:
-            answer["pages"].append(
-                dict(
-                    _read(path, request["lines"], request["before"], share(len(wanted))),
-                    task=task["label"],
-                    file=log.name,
-                )
-            )
+            read = _read(path, request["lines"], request["before"], share(len(wanted)))
+            answer["pages"].append(dict(read, task=task["label"], file=log.name))
         except OSError as error:
             answer["unreadable"].append("{}/{}: {}".format(task["label"], log.name, error.strerror))
     return answer

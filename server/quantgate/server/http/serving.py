@@ -7,12 +7,17 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import Refused, StorageError
 from ...gates.permission import consent
 from .. import ending
 from . import address as addresses
 from . import limits, tokens
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 GRACE_SECONDS = 3
 """For open answers, once the server was told to end."""
@@ -45,6 +50,30 @@ def serve(
         StorageError: The address cannot be bound.
     """
     address = addresses.parse(listen)
+    holders = _admitted(address, tokens_file)
+    hosts = addresses.allowed_hosts(address, allowed_hosts)
+    origins = addresses.allowed_origins(address, allowed_origins)
+    bound = _bound(address)
+    if allow_skip_gates and not read_only:
+        consent.allow_skipped_gates()
+    ending.end_on_signals()
+
+    # Only a server over HTTP needs these.
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from .app import PATH, application
+
+    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+    server = _server(application(holders, security, per_minute=per_minute, read_only=read_only))
+    _say(address, bound, holders, PATH)
+    server.run(sockets=[bound])
+    # Here only without a signal: uvicorn raises it again when it has ended, and `ending` then leaves.
+    ending.clean_up()
+    os._exit(0 if server.started else 1)
+
+
+def _admitted(address: addresses.Address, tokens_file: str) -> list[tokens.Holder]:
+    """Who is admitted; nobody needs a token where only this machine reaches the server."""
     holders = [*tokens.from_environment(), *(tokens.from_file(Path(tokens_file).expanduser()) if tokens_file else [])]
     tokens.require_distinct(holders, tokens_file or "the variables")
     if not holders and not address.loopback:
@@ -53,23 +82,16 @@ def serve(
             where="--http",
             fix="make one with `quantgate http-token NAME --file FILE` and give --tokens-file FILE, or listen at 127.0.0.1",
         )
-    hosts = addresses.allowed_hosts(address, allowed_hosts)
-    origins = addresses.allowed_origins(address, allowed_origins)
-    bound = _bound(address)
-    if allow_skip_gates and not read_only:
-        consent.allow_skipped_gates()
-    ending.end_on_signals()
+    return holders
 
+
+def _server(served: ASGIApp) -> uvicorn.Server:
     import uvicorn
-    from mcp.server.transport_security import TransportSecuritySettings
 
-    from .app import PATH, application
     from .connections import Connection
 
-    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
-    served = application(holders, security, per_minute=per_minute, read_only=read_only)
     limits.limit_warnings()
-    server = uvicorn.Server(
+    return uvicorn.Server(
         uvicorn.Config(
             served,
             http=Connection,
@@ -84,11 +106,6 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    _say(address, bound, holders, PATH)
-    server.run(sockets=[bound])
-    # Here only without a signal: uvicorn raises it again when it has ended, and `ending` then leaves.
-    ending.clean_up()
-    os._exit(0 if server.started else 1)
 
 
 def _bound(address: addresses.Address) -> socket.socket:
