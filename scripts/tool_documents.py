@@ -1,10 +1,9 @@
-"""What docs/tools.md says of every tool, and the snapshots of the tools' contracts, both made from the table of tools."""
+"""What docs/tools.md says of every tool, and the entries of tools/list that the server reads, both made from the tools' code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,10 +12,11 @@ from mcp import Client
 
 from quantgate.instructions import INSTRUCTIONS
 from quantgate.server import build
-from quantgate.tools import TOOLS, calling
+from quantgate.server.offering import Offer
+from quantgate.server.table import as_tool
+from quantgate.tools import TOOLS, calling, entry
 from quantgate.tools.spec import ToolResult, ToolSpec
 
-SNAPSHOTS = Path(__file__).resolve().parent.parent / "tests" / "server" / "schemas"
 _PARTS = (
     ("name, title", ("name", "title")),
     ("description", ("description",)),
@@ -37,14 +37,29 @@ def listed() -> list[dict[str, Any]]:
     return anyio.run(ask)
 
 
-def renew_snapshots() -> None:
-    """Write one file for each tool, and remove those of tools that are gone."""
-    SNAPSHOTS.mkdir(exist_ok=True)
-    for old in SNAPSHOTS.glob("*.json"):
-        old.unlink()
-    for entry in listed():
-        text = json.dumps(entry, indent=1, sort_keys=True, ensure_ascii=False)
-        (SNAPSHOTS / f"{entry['name']}.json").write_text(text + "\n", encoding="utf-8")
+def renew_entries() -> None:
+    """Write the entry of each tool as its code makes it, and remove those of tools that are gone."""
+    entry.FOLDER.mkdir(exist_ok=True)
+    for spec in TOOLS:
+        made, hints = entry.made(spec), as_tool(spec, Offer()).annotations
+        assert hints is not None
+        found = {
+            "name": spec.name,
+            "title": spec.title,
+            "description": made.description,
+            "inputSchema": made.input_schema,
+            "outputSchema": made.output_schema,
+            "annotations": hints.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        text = json.dumps(found, indent=1, ensure_ascii=False)
+        (entry.FOLDER / f"{spec.name}.json").write_text(text + "\n", encoding="utf-8")
+    for old in {path.stem for path in entry.FOLDER.glob("*.json")} - {spec.name for spec in TOOLS}:
+        (entry.FOLDER / f"{old}.json").unlink()
+
+
+def differing() -> list[str]:
+    """The tools whose entry is not what their code makes."""
+    return [f"tools/entries/{spec.name}.json" for spec in TOOLS if entry.written(spec) != entry.made(spec)]
 
 
 def cost_markdown() -> str:
@@ -70,7 +85,7 @@ def tools_markdown() -> str:
 
 def _section(spec: ToolSpec) -> str:
     step = f"Step {spec.step}" if spec.step != "-" else "At any step"
-    text = " ".join((spec.function.__doc__ or "").split())
+    text = calling.description(spec)
     about, _, example = text.rpartition("Example: ")
     lines = [
         f"## `{spec.name}`: {spec.title}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -9,6 +11,7 @@ import pytest
 from mcp import Client
 
 from quantgate import server
+from quantgate.tools.spec import ToolResult, ToolSpec
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
 """The handshake of 2025-11-25, and the sessionless 2026-07-28."""
@@ -28,3 +31,14 @@ def read(mode: Any, uri: str, *, read_only: bool = False) -> Any:
     """The one content of a resource."""
     (content,) = with_client(mode, lambda client: client.read_resource(uri), read_only=read_only).contents
     return content
+
+
+@dataclass(frozen=True)
+class MadeTool(ToolSpec):
+    """A row of the table whose function stands in a test: it stands in for a tool that does what no real one can be made to do."""
+
+    made: Callable[..., ToolResult] = ToolResult
+
+    @property
+    def function(self) -> Callable[..., ToolResult]:
+        return self.made

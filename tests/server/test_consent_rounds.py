@@ -18,11 +18,11 @@ from quantgate.gates.permission import consent
 from quantgate.runs.clusters import mirrored
 from quantgate.runs.rundir import RunDir
 from quantgate.server import offering
-from quantgate.tools.spec import ToolResult, ToolSpec
+from quantgate.tools.spec import ToolResult
 from tests.compare.made_runs import Made, right, run
 from tests.server.http_server import serving
 from tests.server.http_server import with_client as over_http
-from tests.server.in_memory import MODES, with_client
+from tests.server.in_memory import MODES, MadeTool, with_client
 
 HOSTS = ("a@first.unheard.example", "b@second.unheard.example")
 COMPARE = {"baseline": f"{HOSTS[0]}:/runs/one", "candidate": f"{HOSTS[1]}:/runs/two"}
@@ -105,7 +105,7 @@ def made_tool() -> ToolResult:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offering, "TOOLS", (ToolSpec(made_tool, "-", "Made"),))
+    monkeypatch.setattr(offering, "TOOLS", (MadeTool("made_tool", "-", "Made", made=made_tool),))
 
 
 @MODES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,16 @@ import anyio
 import pytest
 from mcp import Client
 
+import quantgate
 from quantgate import server, workspace
 from quantgate.tools import TOOLS, calling
+from quantgate.tools import spec as specs
+
+from ..next_steps import BY_NAME
 
 MODES = ["legacy", "auto"]
 """The handshake of 2025-11-25, and the sessionless 2026-07-28."""
+PACKAGE = Path(quantgate.__file__).parent
 
 
 def _with_client(mode: Any, use: Any) -> Any:
@@ -206,12 +213,80 @@ def test_a_waiting_call_does_not_hold_the_server_when_its_input_ends(tmp_path: P
         assert process.wait(timeout=10) == 0
 
 
-def test_importing_the_server_imports_nothing_of_the_launcher_and_prints_nothing() -> None:
-    code = (
-        "import sys, quantgate.server as s; s.build(); "
-        "heavy = ('nemo_evaluator', 'hydra', 'paramiko', 'numpy', 'jinja2', 'ruamel', 'quantgate.server.http'); "
-        "print([m for m in sys.modules if m.startswith(heavy)])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+def _printed(code: str) -> str:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+    return done.stdout
+
+
+LISTED = """
+import sys, anyio
+from mcp import Client
+from quantgate import server
+async def go():
+    async with Client(server.build(), mode=MODE) as client:
+        await client.list_tools(), await client.list_prompts()
+        await client.list_resources(), await client.list_resource_templates()
+        print(sorted(m for m in sys.modules if m.startswith(WATCHED)))
+        await client.read_resource("quantgate://runs")
+        print(sorted(m for m in sys.modules if m.startswith((*HEAVY, "quantgate.tools"))))
+anyio.run(go)
+"""
+HEAVY = ("nemo_evaluator", "hydra", "omegaconf", "paramiko", "numpy", "scipy", "mlflow", "jinja2", "ruamel", "gguf")
+AT_THE_START = {
+    "quantgate.cluster.leaving", "quantgate.compare.report", "quantgate.gates.permission.consent", "quantgate.tools.answer",
+    "quantgate.tools.calling", "quantgate.tools.entry", "quantgate.tools.next_call", "quantgate.tools.orders",
+    "quantgate.tools.schemas", "quantgate.tools.spec",
+}  # fmt: skip
+"""All that a server loads of the tools and of the rooms below them, before the first call."""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_tool_and_no_room_below_is_loaded_before_it_is_needed_and_nothing_heavy_with_it(mode: str) -> None:
+    rooms = [f"quantgate.{path.name}" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()]
+    below = tuple(room for room in rooms if room not in {"quantgate.server", "quantgate.demo", "quantgate.system"})
+    code = f"MODE, WATCHED, HEAVY = {mode!r}, {(*below, *HEAVY, 'yaml', 'sqlite3')!r}, {HEAVY!r}" + LISTED
+    before, after = (set(ast.literal_eval(line)) for line in _printed(code).splitlines())
+    packages = {name.rpartition(".")[0] for name in AT_THE_START} | {"quantgate.compare", "quantgate.gates"}
+    assert before == AT_THE_START | packages
+    # The first request that may need them loads all tools, and what they need of other packages is left for the calls.
+    assert {f"quantgate.tools.{spec.name}" for spec in TOOLS} <= after
+    assert [name for name in after if not name.startswith("quantgate.")] == []
+
+
+def test_tools_called_side_by_side_in_a_fresh_server_are_all_answered() -> None:
+    calls = [spec.name for spec in TOOLS if spec.read_only] * 2
+    reads = ["quantgate://runs", "quantgate://reports"]
+    with _served() as process:
+        assert process.stdout is not None
+        _handshake(process)
+        for number, name in enumerate(calls, start=100):
+            given = dict.fromkeys(calling.input_schema(BY_NAME[name]).get("required", []), "/nowhere")
+            _say(process, {"id": number, "method": "tools/call", "params": {"name": name, "arguments": given}})
+        for number, uri in enumerate(reads, start=200):
+            _say(process, {"id": number, "method": "resources/read", "params": {"uri": uri}})
+        answers = [json.loads(process.stdout.readline()) for _ in range(len(calls) + len(reads))]
+    assert {answer["id"] for answer in answers} == {*range(100, 100 + len(calls)), *range(200, 200 + len(reads))}
+    assert [answer for answer in answers if "error" in answer or "unexpected" in json.dumps(answer)] == []
+
+
+def test_two_threads_never_load_tools_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, most = 0, 0
+
+    def imported(name: str, package: str) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.05)
+        at_once -= 1
+
+    monkeypatch.setattr(specs.importlib, "import_module", imported)
+    made = [specs.ToolSpec(f"made_{number}", "-", "Made") for number in range(4)]
+    with ThreadPoolExecutor(len(made)) as threads:
+        list(threads.map(specs.ToolSpec.load, made))
+    assert most == 1
+
+
+def test_the_whole_http_side_is_left_out_on_stdio_and_nothing_is_printed() -> None:
+    code = "import sys, quantgate.server as s; s.build(); print([m for m in sys.modules if m.startswith('quantgate.server.http')])"
+    assert _printed(code) == "[]\n"

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from quantgate.server import offering
 from quantgate.server.offering import Offer
 from quantgate.tools import TOOLS
-from quantgate.tools.spec import ToolResult, ToolSpec
-from tests.server.in_memory import MODES, with_client
+from quantgate.tools.spec import ToolResult
+from tests.server.in_memory import MODES, MadeTool, with_client
 
 # The contract's own list, not the table's.
 FIRST_GROUP = [
@@ -118,7 +118,7 @@ def made_tool() -> Made:
 def test_one_note_names_the_calls_of_warnings_and_fixes_too(
     mode: str, read_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offering, "TOOLS", (*TOOLS, ToolSpec(made_tool, "-", "Made")))
+    monkeypatch.setattr(offering, "TOOLS", (*TOOLS, MadeTool("made_tool", "-", "Made", made=made_tool)))
     result = with_client(mode, lambda client: client.call_tool("made_tool", {}), read_only=read_only).structured_content
     note = " (Not offered by this read-only server: canary, edit_config. Tell the user; "
     assert (note in result["next_step"]) == read_only

@@ -8,21 +8,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import jsonschema
 import pytest
 import tiktoken
+from pydantic import Field
 
 from quantgate.instructions import INSTRUCTIONS
-from quantgate.tools import TOOLS, calling
-from quantgate.tools.spec import ToolSpec
+from quantgate.tools import TOOLS, calling, entry
+from quantgate.tools.spec import ToolResult, ToolSpec
 
 from ..next_steps import BY_NAME, calls_in
 from .contract import CONTRACTS, REQUIRED, Contract
+from .in_memory import MadeTool
 
-SCHEMAS = Path(__file__).with_name("schemas")
 MOST_TOKENS = 8000
 MOST_IN_A_DESCRIPTION = 2048
 MOST_IN_THE_INSTRUCTIONS = 2000
@@ -164,16 +165,36 @@ def _descriptions(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _descriptions(_inner(part, {}))
 
 
-def test_the_snapshots_are_those_of_the_tools_there_are(entries: dict[str, dict[str, Any]]) -> None:
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == set(entries), "make docs"
+def test_the_entries_are_those_of_the_tools_there_are(entries: dict[str, dict[str, Any]]) -> None:
+    assert {path.stem for path in entry.FOLDER.iterdir()} == set(entries), "make docs"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_changed_contract_is_a_visible_diff(name: str, entries: dict[str, dict[str, Any]]) -> None:
-    current = json.dumps(entries[name], indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    assert current == (SCHEMAS / f"{name}.json").read_text(encoding="utf-8"), (
-        f"what a client receives of {name} has changed: if that is meant, renew tests/server/schemas with `make docs`"
+    assert entries[name] == json.loads((entry.FOLDER / f"{name}.json").read_text(encoding="utf-8")), (
+        f"what a client receives of {name} has changed: if that is meant, renew tools/entries with `make docs`"
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_down_of_a_tool_is_what_its_code_says(name: str) -> None:
+    written, made = entry.written(BY_NAME[name]), entry.made(BY_NAME[name])
+    # As text: the order of the arguments is part of it.
+    assert json.dumps(asdict(written)) == json.dumps(asdict(made)), "make docs"
+
+
+def test_a_tool_that_was_never_written_down_is_told_as_its_code_says() -> None:
+    def made_tool(depth: Annotated[int, Field(description="How deep.")] = 3) -> ToolResult:
+        """Digs.
+
+        Use it to dig.
+        """
+        return ToolResult(next_step=f"Tell the user: {depth}.")
+
+    found = entry.written(MadeTool("made_tool", "-", "Made", made=made_tool))
+    assert found.description == "Digs. Use it to dig."
+    assert found.input_schema["properties"] == {"depth": {"type": "integer", "default": 3, "description": "How deep."}}
+    assert set(found.output_schema["properties"]) == {"next_step", "warnings"}
 
 
 def test_every_tool_has_a_contract() -> None:

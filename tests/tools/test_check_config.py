@@ -7,7 +7,7 @@ import pytest
 
 from quantgate import shipped
 from quantgate.errors import ConfigError, Refused
-from quantgate.tools.check_config import TOOL, check_config
+from quantgate.tools.check_config import check_config
 
 EXAMPLES = shipped.recipes_dir() / "examples"
 
@@ -97,6 +97,5 @@ def test_a_warm_check_takes_less_than_a_fifth_of_a_second() -> None:
     assert min(times) < 0.2
 
 
-def test_the_tool_is_read_only() -> None:
-    assert (TOOL.name, TOOL.read_only, TOOL.open_world) == ("check_config", True, True)
-    assert len(TOOL.function.__doc__ or "") < 700
+def test_its_description_is_short() -> None:
+    assert len(check_config.__doc__ or "") < 700

@@ -13,11 +13,13 @@ import pytest
 from quantgate.errors import BadInput, QuantgateError, UnknownName
 from quantgate.launcher import stamp
 from quantgate.tools import TOOLS, calling
-from quantgate.tools.compare_runs import MOST_REASONS, TOOL, CompareRunsResult, compare_runs
+from quantgate.tools.compare_runs import MOST_REASONS, CompareRunsResult, compare_runs
 
 from ..compare.made_runs import Made, flipped, right, run
+from ..next_steps import BY_NAME
 from .test_ids_that_are_none import NAMES
 
+SPEC = BY_NAME["compare_runs"]
 SCORES = right(150)
 FIXED = {
     "": {"verdict", "comparability", "tasks", "suite", "external", "report_path", "next_step", "warnings"},
@@ -50,7 +52,7 @@ def _pair(folder: Path, candidate: list[bool], **changes: Any) -> dict[str, Any]
 
 
 def _call(**arguments: Any) -> CompareRunsResult:
-    result = compare_runs(**calling.validated(TOOL, arguments))
+    result = compare_runs(**calling.validated(SPEC, arguments))
     json.dumps(result.model_dump(mode="json"), allow_nan=False)
     return result
 
@@ -63,7 +65,7 @@ def test_the_result_has_every_field_of_the_contract() -> None:
 
 
 def test_the_arguments_are_those_of_the_contract_with_their_defaults() -> None:
-    schema = calling.input_schema(TOOL)
+    schema = calling.input_schema(SPEC)
     assert list(schema["properties"]) == ["baseline", "candidate", "margin", "published", "report"]
     assert schema["required"] == ["baseline", "candidate"]
     assert {n: schema["properties"][n]["default"] for n in ("margin", "published", "report")} == {
@@ -76,7 +78,7 @@ def test_the_arguments_are_those_of_the_contract_with_their_defaults() -> None:
 def test_it_stands_behind_verify_run_and_is_read_only_without_a_report() -> None:
     names = [spec.name for spec in TOOLS]
     assert names.index("compare_runs") == names.index("verify_run") + 1
-    assert (TOOL.read_only, TOOL.read_only_without, TOOL.destructive) == (False, ("report",), False)
+    assert (SPEC.read_only, SPEC.read_only_without, SPEC.destructive) == (False, ("report",), False)
 
 
 def test_an_acceptance_says_what_it_is_and_what_it_is_not(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from quantgate.errors import BadInput, UnknownName
 from quantgate.tools import TOOLS
-from quantgate.tools.grep_slurm_logs import TOOL, grep_slurm_logs
+from quantgate.tools.grep_slurm_logs import grep_slurm_logs
 from tests.runs.building import TASK, empty_task, real_copy
 
 
@@ -21,10 +21,9 @@ def _write(run: Path, text: str, name: str = "client_stdout.log", task: str = TA
     (run / task / "logs" / name).write_text(text)
 
 
-def test_the_tool_stands_between_logs_and_resume_and_only_reads() -> None:
+def test_the_tool_stands_between_logs_and_resume() -> None:
     names = [spec.name for spec in TOOLS]
     assert names[names.index("logs") : names.index("resume") + 1] == ["logs", "grep_slurm_logs", "resume"]
-    assert (TOOL.read_only, TOOL.destructive) == (True, False)
 
 
 def test_a_real_good_run_is_clean_and_sent_to_its_validation(tmp_path: Path) -> None:

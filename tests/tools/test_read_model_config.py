@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.errors import CheckpointError
-from quantgate.tools.read_model_config import TOOL, read_model_config
+from quantgate.tools.read_model_config import read_model_config
 
 SAMPLES = Path(__file__).resolve().parents[1] / "data" / "checkpoints"
 
@@ -48,4 +48,4 @@ def test_broken_json_names_file_line_and_column(tmp_path: Path) -> None:
 
 
 def test_the_description_is_short() -> None:
-    assert len(TOOL.function.__doc__ or "") < 700
+    assert len(read_model_config.__doc__ or "") < 700

@@ -125,6 +125,6 @@ def test_a_score_at_the_end_of_its_scale_is_no_certainty(run: Path) -> None:
 
 
 def test_the_description_is_short_and_says_what_the_example_needs() -> None:
-    text = " ".join((tool.TOOL.function.__doc__ or "").split())
+    text = " ".join((tool.verify_run.__doc__ or "").split())
     assert len(text) < 440
     assert 'verify_run(run="' in text

@@ -1,4 +1,4 @@
-"""The table of tools becomes an MCP server."""
+"""The table of tools becomes an MCP server: resources, prompts, completion, forms and progress, over stdio and HTTP (`http/`)."""
 
 from __future__ import annotations
 

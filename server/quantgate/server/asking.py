@@ -46,7 +46,7 @@ async def completed(spec: ToolSpec, call: dict[str, Any], context: Any) -> dict[
     Returns:
         The arguments, or what the client must be answered so that it asks the user.
     """
-    if spec.ask is None or not _can_ask(context):
+    if not spec.form or not _can_ask(context):
         return call
     form = spec.ask(call, _speaks(context, _CHOICES_OF_SEVERAL))
     if form is None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from mcp.server import MCPServer
 
 from .. import __version__, redact
-from . import completion, ending, prompts, resources
+from . import completion, ending, loading, prompts, resources
 from .icon import icons
 from .offering import Offer
 from .table import as_tool
@@ -25,7 +25,7 @@ async def _lifespan(server: MCPServer[None]) -> AsyncIterator[None]:
 
 
 def build(*, read_only: bool = False, may_grant: bool = True) -> MCPServer[None]:
-    """The server with the table's tools, resources, prompts and completion; it imports nothing of NEL.
+    """The server with the table's tools, resources, prompts and completion; it imports nothing of NEL, and no tool yet.
 
     Args:
         read_only: Offer only what changes nothing.
@@ -41,6 +41,7 @@ def build(*, read_only: bool = False, may_grant: bool = True) -> MCPServer[None]
         tools=[as_tool(spec, offer) for spec in offer.specs],
         lifespan=_lifespan,
         log_level="WARNING",
+        middleware=[loading.before_work],
     )
     resources.register(server)
     prompts.register(server, offer)

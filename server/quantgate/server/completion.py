@@ -77,7 +77,7 @@ def _runs(begun: str) -> list[str]:
     """The newest first; only by its beginning, as an id is given."""
     from ..gates.views import entry
 
-    return [run.invocation_id for run in entry.newest(MOST_RUNS).runs if run.invocation_id.startswith(begun.strip())]
+    return [run.invocation_id for run in entry.newest(MOST_RUNS, begun.strip()).runs]
 
 
 def _reports(begun: str) -> list[str]:

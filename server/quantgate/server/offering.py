@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Refused
 from ..instructions import INSTRUCTIONS
-from ..tools import TOOLS, ToolSpec, calling
+from ..tools import TOOLS, ToolSpec, entry
+from ..tools.entry import Entry
 
 _ELSEWHERE = "the user can call it in a shell (`quantgate call`), or start a server without --read-only"
 
@@ -47,13 +48,14 @@ class Offer:
         """Whether the tool, as it is offered here, is read-only."""
         return spec.read_only or self.read_only
 
-    def input_schema(self, spec: ToolSpec) -> dict[str, Any]:
-        """The tool's input schema, without the arguments that would make it write."""
-        schema = calling.input_schema(spec)
+    def listed(self, spec: ToolSpec) -> Entry:
+        """What a client is told of the tool, without the arguments that would make it write."""
+        found = entry.written(spec)
         kept_out = self._kept_out(spec)
         if not kept_out:
-            return schema
-        return {**schema, "properties": {n: p for n, p in schema["properties"].items() if n not in kept_out}}
+            return found
+        properties = {n: p for n, p in found.input_schema["properties"].items() if n not in kept_out}
+        return replace(found, input_schema={**found.input_schema, "properties": properties})
 
     def require(self, spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
         """Refuse what this server does not offer.

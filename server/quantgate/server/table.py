@@ -15,8 +15,8 @@ from pydantic import PrivateAttr
 from .. import redact
 from ..errors import QuantgateError
 from ..gates.permission import consent
-from ..gates.views.waiting import LONGEST_WAIT
 from ..tools import ToolSpec, calling
+from ..tools.answer import answer
 from ..tools.spec import ToolResult
 from . import asking, progress, working
 from .offering import Offer
@@ -53,6 +53,9 @@ async def _called(spec: ToolSpec, call: dict[str, Any], context: Any) -> ToolRes
         # The thread gets a copy of this context, and with it what a person granted.
         return await working.in_thread(lambda: spec.function(**call), working.holder_of(context))
 
+    # Not above: the rooms below are loaded when a call needs them.
+    from ..gates.views.waiting import LONGEST_WAIT
+
     return await progress.reported(spec.title, context, min(max(call.get("wait_seconds", 0), 0), LONGEST_WAIT), work)
 
 
@@ -73,13 +76,13 @@ class _TableTool(Tool):
             if isinstance(result, InputRequiredResult):
                 return result
         except QuantgateError as error:
-            raise ToolError(offer.told(redact.redact(str(error)))) from None
+            raise ToolError(offer.told(redact.shown(str(error)))) from None
         except Exception as error:
             # The text of an unforeseen exception stays in the log, where it is redacted.
             raise UnexpectedToolError(
                 f"{self.name} failed with an unexpected {type(error).__name__}; the server's log has the details"
             ) from error
-        clean = redact.redact_value(result.model_dump(mode="json"))
+        clean = answer(result)
         clean["next_step"] = offer.told(clean["next_step"], beside=_advice(clean))
         if not convert_result:
             return clean
@@ -100,16 +103,21 @@ def _advice(value: Any, *, given: bool = False) -> Iterator[str]:
             yield from _advice(item, given=name in _ADVISING)
 
 
+def _never_called() -> None: ...
+
+
 def as_tool(spec: ToolSpec, offer: Offer) -> Tool:
     """A row of the table as the SDK lists and calls it, on a server with this offer."""
+    entry = offer.listed(spec)
     tool = _TableTool(
-        fn=spec.function,
+        # `_TableTool.run` calls the tool's own function, which is not loaded yet.
+        fn=_never_called,
         name=spec.name,
         title=spec.title,
-        description=" ".join((spec.function.__doc__ or "").split()),
-        parameters=offer.input_schema(spec),
+        description=entry.description,
+        parameters=entry.input_schema,
         # `_TableTool.run` validates arguments and results itself: the SDK's own models would be built for nothing.
-        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=calling.output_schema(spec)),
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=entry.output_schema),
         is_async=False,
         context_kwarg=None,
         # Without its title once more: clients read the tool's, and a third copy of 18 titles costs 150 tokens.

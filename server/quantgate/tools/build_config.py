@@ -15,9 +15,8 @@ from ..benchmarks.recipes import load_recipes
 from ..evalconfig.missing import missing_values
 from ..evalconfig.recipe_report import differences
 from ..launcher import harnesses, templates
-from .build_questions import ask
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 LIMIT = "nemo_evaluator_config.config.params.limit_samples"
 
@@ -189,6 +188,3 @@ def _next_step(path: Path, answers: Answers, add_tasks: list[str], tasks: list[s
         arguments["add_tasks"] = ["<recipe or task id>"]
     why = "the config has no tasks yet (list_tasks() names them)" if not tasks else "to fill in the model"
     return f"{call('edit_config', **arguments)}, {why}; then ask the user for what `missing` still lists."
-
-
-TOOL = ToolSpec(function=build_config, step="2", title="Build the base config", read_only=False, ask=ask)

@@ -33,6 +33,11 @@ def arguments_model(spec: ToolSpec) -> type[BaseModel]:
     return create_model(f"{spec.name}_arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
+def description(spec: ToolSpec) -> str:
+    """What the agent reads of the tool: its function's docstring in one line."""
+    return " ".join((spec.function.__doc__ or "").split())
+
+
 @cache
 def input_schema(spec: ToolSpec) -> dict[str, Any]:
     """The tool's input schema: plain types with concrete defaults, unknown arguments refused."""
@@ -79,7 +84,7 @@ def _parsed(model: type[BaseModel], arguments: Mapping[str, Any]) -> dict[str, A
         if isinstance(value, str) and field.annotation == list[str] and value.lstrip().startswith("["):
             try:
                 parsed[name] = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
         elif isinstance(value, float) and field.annotation is int and value.is_integer():
             parsed[name] = int(value)

@@ -14,7 +14,7 @@ from ..gates.planning import coverage, limits
 from ..gates.views import lookup, waiting
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class CanaryTask(BaseModel):
@@ -114,6 +114,3 @@ def _warnings(launch: submission.Launch, view: judging.View) -> list[str]:
         *limits.whole_sets(chosen, limit),
         *gate_warnings(view),
     ]
-
-
-TOOL = ToolSpec(function=canary, step="8.2", title="Canary", read_only=False, open_world=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from ..gates.cancel import cancelling
 from ..gates.cancel.cancellation import Cancellation
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class CancelledTask(BaseModel):
@@ -86,6 +86,3 @@ def _next_step(done: Cancellation) -> str:
     if any(state in ("unknown", "unreachable") for _, state in done.finished):
         return f"Nothing of it was found to end. {stands} says what is not known of it, and why."
     return f"Nothing of it was running. {stands} shows how it ended."
-
-
-TOOL = ToolSpec(function=cancel, step="-", title="Cancel a run", read_only=False, destructive=True, open_world=True)

@@ -13,7 +13,7 @@ from ..evalconfig.images import images
 from ..redact import redact
 from .findings import FindingRow, finding_row, mending
 from .next_call import call, whole
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 MAX_FINDINGS = 60
 
@@ -100,6 +100,3 @@ def _next_step(report: lint.Report, config: str) -> str:
         fix = whole(first.fix, config)
         return f"Correct line {first.line} of the file ({fix}), then {call('check_config', config=config)}."
     return mending(first, config)
-
-
-TOOL = ToolSpec(function=check_config, step="5, 7.5", title="Check a config", read_only=True, open_world=True)

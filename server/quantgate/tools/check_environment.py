@@ -10,7 +10,7 @@ from .. import environment
 from ..gates import ledger
 from ..redact import redact
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class Launcher(BaseModel):
@@ -123,6 +123,3 @@ def _next_step(found: environment.Environment, asked: dict[str, str]) -> str:
     model = checkpoints[0] if len(checkpoints) == 1 else "<checkpoint directory or Hugging Face handle>"
     which = "which of the checkpoints is meant" if len(checkpoints) > 1 else "for the model, if it is not known"
     return f"Ask the user {which}; then {call('detect_quantization', model=model)}."
-
-
-TOOL = ToolSpec(function=check_environment, step="0, 1", title="Check the environment", open_world=True)

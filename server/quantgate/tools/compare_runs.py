@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field
 
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 if TYPE_CHECKING:
     from ..compare.outcome import Comparison, TaskComparison
@@ -253,12 +253,3 @@ def _beside(comparison: Comparison) -> list[str]:
     subset = ["that it rests on a subset"] if any(s.subset for s in sides) else []
     skipped = ["that gates were skipped"] if any(s.skip_reason for s in sides) else []
     return ["the margin", "the number of questions", *subset, *skipped]
-
-
-TOOL = ToolSpec(
-    function=compare_runs,
-    step="9",
-    title="Compare two runs",
-    read_only=False,
-    read_only_without=("report",),
-)

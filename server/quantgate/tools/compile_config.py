@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..redact import redact
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 if TYPE_CHECKING:
     from ..nemotron.compiling import Compiled
@@ -153,6 +153,3 @@ def _next_step(path: str, errors: int, compiled: Compiled) -> str:
     canary = call("canary", config=path, **tasks, **few)
     full = call("run", config=path, **tasks, **({"max_samples": limit} if limit else {}))
     return f"{first}: the first gate; then {canary} and {full}."
-
-
-TOOL = ToolSpec(function=compile_config, step="-", title="Compile a Nemotron config", read_only=False, open_world=True)

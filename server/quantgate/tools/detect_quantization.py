@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..redact import redact
 from .next_call import call
 from .read_model_config import NO_EXPORT
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 if TYPE_CHECKING:
     from ..checkpoint import recommend, serving
@@ -221,6 +221,3 @@ def _serving_arguments(framework: str, gpu_arch: str) -> dict[str, str]:
     """Those that are not the defaults."""
     given = {"framework": framework, "gpu_arch": gpu_arch}
     return {name: value for name, value in given.items() if value not in ("", "vllm")}
-
-
-TOOL = ToolSpec(function=detect_quantization, step="3", title="Detect quantization", read_only=True, open_world=True)

@@ -13,7 +13,7 @@ from ..gates.planning import asks, plan
 from ..launcher import commands, containers
 from .findings import FindingRow, finding_row
 from .next_call import call, whole
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 MAX_FINDINGS = 30
 MAX_JOBS = 20
@@ -150,6 +150,3 @@ def _passed_warnings(outcome: launching.DryRun) -> list[str]:
     if outcome.plan.composed.executor == "local" and not (engine := containers.look()).usable:
         warnings.append(f"execution.type local needs a container engine, and none is usable here: {engine.reason}")
     return warnings
-
-
-TOOL = ToolSpec(function=dry_run, step="8.1", title="Dry run", read_only=False)

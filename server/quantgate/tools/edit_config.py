@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .findings import FindingRow, finding_row, mending
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 if TYPE_CHECKING:
     from ..evalconfig.edit import Edited
@@ -109,6 +109,3 @@ def _next_step(done: Edited) -> str:
     if errors:
         return mending(errors[0], path)
     return f"{call('check_config', config=path)}, then {call('dry_run', config=path)}: nothing is missing and no rule is broken."
-
-
-TOOL = ToolSpec(function=edit_config, step="3-7", title="Edit a config", read_only=False)

@@ -14,7 +14,7 @@ from ..runs.scanner.files import ORDER
 from ..runs.scanning.scan import ScanReport, scan
 from ..runs.selection import ALL
 from .next_call import call, whole
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class Sample(BaseModel):
@@ -120,7 +120,7 @@ def _warnings(report: ScanReport) -> list[str]:
     if not report.files:
         warnings.append("No log could be read: this says nothing." if report.expected else "There are no logs here.")
     if report.unread:
-        warnings.append(f"Time was up before these were read to their end: {_listed(report.unread)}.")
+        warnings.append(_unread(report))
     if report.left_out:
         warnings.append(f"{report.left_out} logs were left out: name a task or a source.")
     if report.unreadable:
@@ -134,8 +134,20 @@ def _warnings(report: ScanReport) -> list[str]:
     return warnings
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _unread(report: ScanReport) -> str:
+    names = _listed(report.unread, report.unread_logs)
+    if not report.unread_bytes:
+        return f"Time was up before these were read to their end: {names}."
+    total = report.bytes_scanned + report.unread_bytes
+    return (
+        f"Time was up: {report.bytes_scanned / 1e9:.2f} of {total / 1e9:.2f} GB were read. Not to their end: {names}. "
+        "Name a task or a source for the rest."
+    )
+
+
+def _listed(names: tuple[str, ...], count: int = 0) -> str:
+    more = max(len(names), count) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
 
 
 def _next_step(report: ScanReport, invocation_id: str) -> str:
@@ -154,6 +166,3 @@ def _next_step(report: ScanReport, invocation_id: str) -> str:
             "were lost."
         )
     return f"No known failure: {stands}, and {judged} once it has ended."
-
-
-TOOL = ToolSpec(function=grep_slurm_logs, step="-", title="Search logs for failures", open_world=True)

@@ -11,7 +11,7 @@ from ..benchmarks.recipes import Recipe
 from ..benchmarks.search import Hit, SearchResult, find_tasks
 from ..errors import BadInput
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 LIMIT_AT_MOST = 100
 DESCRIPTION_AT_MOST = 160
@@ -118,6 +118,3 @@ def _recipe_note(recipe: Recipe, query: str) -> str:
         f"{query!r} names the recipe {recipe.name}: {tasks}, with the settings of {recipe.path.name}. "
         "Other tasks of similar name are other benchmarks: use their harness.task id."
     )
-
-
-TOOL = ToolSpec(function=list_tasks, step="1, 5", title="List benchmarks", read_only=True)

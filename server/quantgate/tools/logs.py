@@ -18,7 +18,7 @@ from ..runs.rundir import RunDir
 from ..runs.selection import ALL, select
 from ..runs.telling import telling_lines
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class Entry(BaseModel):
@@ -180,6 +180,3 @@ def _next_step(named: str, view: judging.View, entries: Sequence[LogEntry]) -> s
         f"Find the cause in these lines ({scan} names known failures with their fix) and mend it, in the config or at the "
         f"endpoint; {stands} says how to go on.{above}"
     )
-
-
-TOOL = ToolSpec(function=logs, step="-", title="Read logs", open_world=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..redact import redact
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 if TYPE_CHECKING:
     from ..checkpoint import serving
@@ -212,6 +212,3 @@ def _next_step(model: str, inspected: Inspection, has_card: bool) -> str:
         return f"{then}; confirm the quoted card lines with the user first."
     name = source.handle or facts.architecture or source.name
     return f"{then}; no card is here: search the web for that of {name!r}, for what `search_for` lists."
-
-
-TOOL = ToolSpec(function=read_model_config, step="3", title="Read model config", read_only=True, open_world=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..gates.resume import relaunch, resuming
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class RefusedTask(BaseModel):
@@ -73,6 +73,3 @@ def _next_step(done: relaunch.Resumption) -> str:
         f"{call('verify_run', run=invocation)} tells what it is worth; {call('status', invocation_ids=[invocation])} and "
         f"{call('logs', invocation_id=invocation)} tell what is not known of it."
     )
-
-
-TOOL = ToolSpec(function=resume, step="-", title="Resume a run", read_only=False, open_world=True)

@@ -10,8 +10,9 @@ from ..errors import QuantgateError
 from ..gates.judgement import judging
 from ..gates.launches import launching
 from ..gates.planning import spending
+from ..runs.invocation import FINAL
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 
 class RunResult(ToolResult):
@@ -56,7 +57,8 @@ def run(
         state = "unknown"
         warnings.append(f"The run was launched, but cannot be looked at now: {error}")
     if launch.found:
-        warnings.append("This very run is already going on; nothing was started.")
+        ended = "had been started by a call whose answer was lost" if state in FINAL else "is already going on"
+        warnings.append(f"This very run {ended}; nothing was started.")
     warnings.extend(launch.warnings)
     if skip_gates_reason and not attempt.skip_reason:
         warnings.append("skip_gates_reason was not needed, and is not written down: the gates are passed.")
@@ -76,6 +78,3 @@ def run(
         gpu_hours_estimated=spends.gpu_hours,
         gpu_hours_at_most=spends.gpu_hours_at_most,
     )
-
-
-TOOL = ToolSpec(function=run, step="8.3", title="Full run", read_only=False, open_world=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,31 +41,58 @@ class Form:
 class ToolSpec:
     """One row of the table of tools.
 
-    The function's name is the tool's name, its docstring the description that the agent reads, its annotated arguments the
-    input schema, and its return type (a `ToolResult`) the output schema.
+    A tool is the function of its name in the module of its name: its docstring is the description that the agent reads, its
+    annotated arguments are the input schema, its return type (a `ToolResult`) is the output schema. The module, and with it the
+    rooms below, is loaded when it is first needed.
 
     Attributes:
-        function: A plain synchronous function; it raises `QuantgateError` for what was foreseen.
+        name: The tool's name in MCP and on the command line.
         step: The step or steps of SKILL.md that it belongs to, as shown in the docs ("3", "0, 1"); "-" when any.
         title: A short name for people.
         read_only: Touches neither the world nor the user's files (the ledger may be written).
         read_only_without: Arguments without which a tool that is not read-only is.
         destructive: Ends or removes something.
         open_world: Reaches beyond this machine's files (endpoints, clusters).
-        ask: The form that a call needs first, or None; it gets the arguments and whether the client shows choices of
-            several. Without a client that asks, or when the user declines, the function gets the arguments as they are.
+        form: The module beside the tool's whose `ask` makes the form that a call needs first; empty when none does.
     """
 
-    function: Callable[..., ToolResult]
+    name: str
     step: str
     title: str
     read_only: bool = True
     read_only_without: tuple[str, ...] = ()
     destructive: bool = False
     open_world: bool = False
-    ask: Callable[[Mapping[str, Any], bool], Form | None] | None = None
+    form: str = ""
 
     @property
-    def name(self) -> str:
-        """The tool's name in MCP and on the command line."""
-        return self.function.__name__
+    def function(self) -> Callable[..., ToolResult]:
+        """A plain synchronous function; it raises `QuantgateError` for what was foreseen."""
+        found: Callable[..., ToolResult] = getattr(_module(self.name), self.name)
+        return found
+
+    def load(self) -> None:
+        """Import the tool's module, and with it what it needs."""
+        _module(self.name)
+
+    def ask(self, arguments: Mapping[str, Any], lists: bool) -> Form | None:
+        """The form that a call needs first, or None.
+
+        Without a client that asks, or when the user declines, the function gets the arguments as they are.
+
+        Args:
+            arguments: Those of the call.
+            lists: The client shows choices of several.
+        """
+        found: Form | None = _module(self.form).ask(arguments, lists) if self.form else None
+        return found
+
+
+_importing = threading.Lock()
+"""One tool after the other: they share most of what they import, and Python has no safe way to import that in two threads."""
+
+
+@cache
+def _module(name: str) -> Any:
+    with _importing:
+        return importlib.import_module(f".{name}", __package__)

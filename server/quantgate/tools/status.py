@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -12,15 +14,31 @@ from ..gates.judgement import judging
 from ..gates.views import lookup, overview, remote_views, waiting
 from ..runs.exports import records
 from ..runs.invocation import LIVE
+from ..runs.status import State, TaskStatus
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 
 NEWEST = 10
 MOST = 50
 """Runs in one answer, when they are asked for by name."""
 MOST_JOBS = 20
 """Slurm jobs of one task in an answer: the newest of the chain."""
+MOST_TASKS = 120
+"""In one answer: a sweep has a thousand, and clients take answers of some ten thousand tokens."""
+MOST_CUT = 5
+_FIRST: tuple[State, ...] = (
+    "failed",
+    "interrupted",
+    "unknown",
+    "unreachable",
+    "cancelled",
+    "resuming",
+    "running",
+    "pending",
+    "succeeded",
+)
+"""Which of too many tasks are shown: those of which something may have to be done."""
 
 
 class TaskRow(BaseModel):
@@ -86,10 +104,11 @@ def status(
             with contextlib.suppress(BadInput):
                 waiting.until_change([overview.name_of(v) for v in live], wait_seconds)
             views = overview.views(newest.runs)
+    most = _tasks_of_each([len(v.tasks) for v in views])
     return StatusResult(
         next_step=_next_step(views),
-        warnings=[*warnings, *(warning for view in views for warning in gate_warnings(view))],
-        runs=[_row(v) for v in views],
+        warnings=[*warnings, *_left_out(views, most), *(warning for view in views for warning in gate_warnings(view))],
+        runs=[_row(v, most) for v in views],
         omitted=omitted,
     )
 
@@ -103,7 +122,33 @@ def _wait_warnings(seconds: int) -> list[str]:
     ]
 
 
-def _row(view: judging.View) -> RunRow:
+def _tasks_of_each(counts: Sequence[int]) -> int:
+    """How many tasks of a run are shown at most, so that all runs together stay below `MOST_TASKS`; one at least."""
+    return next((n for n in range(MOST_TASKS, 1, -1) if sum(min(n, count) for count in counts) <= MOST_TASKS), 1)
+
+
+def _chosen(tasks: Sequence[TaskStatus], most: int) -> list[TaskStatus]:
+    """The tasks that are shown, in their own order."""
+    if len(tasks) <= most:
+        return list(tasks)
+    first = sorted(range(len(tasks)), key=lambda i: _FIRST.index(tasks[i].state))[:most]
+    return [tasks[i] for i in sorted(first)]
+
+
+def _left_out(views: Sequence[judging.View], most: int) -> list[str]:
+    cut = [view for view in views if len(view.tasks) > most]
+    told = []
+    for view in cut[:MOST_CUT]:
+        counts = Counter(task.state for task in view.tasks)
+        states = ", ".join(f"{counts[state]} {state}" for state in _FIRST if counts[state])
+        told.append(
+            f"{overview.name_of(view)} has {len(view.tasks)} tasks, of which {most} are shown: {states} in all."
+        )
+    more = len(cut) - MOST_CUT
+    return [*told, f"{more} more runs have more tasks than are shown."] if more > 0 else told
+
+
+def _row(view: judging.View, most: int) -> RunRow:
     run = view.run
     return RunRow(
         invocation_id=run.invocation_id,
@@ -125,7 +170,7 @@ def _row(view: judging.View) -> RunRow:
                 eta_seconds=_or_unknown(t.eta_seconds),
                 job_ids=list(t.job_ids[-MOST_JOBS:]) if run.remote else _job_ids(run.invocation_id, t.task),
             )
-            for t in view.tasks
+            for t in _chosen(view.tasks, most)
         ],
     )
 
@@ -191,6 +236,3 @@ def _after_the_end(view: judging.View) -> str:
 
 def _ended_how(state: str) -> str:
     return "failed" if state == "failed" else f"was {state}"
-
-
-TOOL = ToolSpec(function=status, step="-", title="Status of runs", open_world=True)

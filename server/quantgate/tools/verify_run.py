@@ -13,7 +13,7 @@ from ..results import verify
 from ..runs.clusters.mirrored import Mirror
 from ..runs.sanitise import one_line
 from .next_call import call
-from .spec import ToolResult, ToolSpec
+from .spec import ToolResult
 from .standing import gates_check, skip_reason, standing_warnings
 
 MOST_FINDINGS = 12
@@ -187,6 +187,3 @@ def _after_a_valid_run(verification: verify.Verification, found: lookup.Run, nam
         f"Report each score with its metric, scale, standard error and number of samples{subset}{skipped}{told}. What "
         f"quantization cost: {compared}, both valid."
     )
-
-
-TOOL = ToolSpec(function=verify_run, step="9", title="Validate a run")
