@@ -358,6 +358,25 @@ def test_a_launch_that_a_killed_server_left_open_does_not_stand_in_the_way_for_e
     assert not _run(config, max_samples=3).found
 
 
+def test_a_run_whose_launch_nobody_was_told_of_is_found_even_after_its_end_and_is_no_second_one(
+    config: Path, nel: Launches, tmp_path: Path
+) -> None:
+    _pass_both(config)
+    fingerprint = plan.read(str(config)).fingerprint
+    output = str(tmp_path / "results")
+    # As a server leaves it that was killed between the start and its answer; the run went on and has succeeded.
+    left = ledger.Attempt("c" * 16, "subset", fingerprint, str(config), "process", output, sample_limit=3)
+    ledger.add_attempt(left)
+    nel.exit_code = 0
+    nel.launch(door.Request(config, Path(output), left.invocation_id, 3), None)
+    before = len(nel.requests)
+    again = _run(config, max_samples=3)
+    assert (again.found, again.attempt.invocation_id) == (True, left.invocation_id)
+    assert len(nel.requests) == before
+    # Now it was told: who asks once more wants another one.
+    assert not _run(config, max_samples=3).found
+
+
 def test_an_unforeseen_error_in_a_launch_closes_its_row(
     config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
 ) -> None:

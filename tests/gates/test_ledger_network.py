@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 
 from quantgate import workspace
 from quantgate.gates import ledger
+from quantgate.gates.ledger import before
 from quantgate.launcher import launch_lock
 from quantgate.tools import check_environment
 
@@ -61,6 +64,17 @@ def test_a_ledger_that_has_a_log_loses_it_and_no_row_when_it_is_found_on_a_netwo
     assert [c.content for c in ledger.contents_of("/c")] == [{"a": "b"}]
     assert ledger.journal() == "delete"
     assert not list(workspace.state_dir().glob("ledger.sqlite-wal"))
+
+
+def test_a_ledger_of_an_earlier_schema_is_copied_and_taken_over_on_a_network_too(on_network: Path) -> None:
+    old = (Path(__file__).parent / "data" / "ledger-1-first.sql").read_text(encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(ledger.path())) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(old)
+    assert len(ledger.attempts()) == 4
+    assert ledger.journal() == "delete"
+    with contextlib.closing(sqlite3.connect(before.path_of(ledger.path(), 1))) as copy:
+        assert copy.execute("SELECT count(*) FROM attempts").fetchone() == (4,)
 
 
 def test_writers_at_once_lose_nothing_without_the_log(on_network: Path) -> None:

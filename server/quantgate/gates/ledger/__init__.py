@@ -6,6 +6,7 @@ contents    what a fingerprint was made of, so that a stale gate can name what c
 resumes     launches of what an invocation did not finish
 store       the file: connections, the journal, the lock over all servers
 schema      its tables, and the way from one version to the next
+before      the copy that is kept of a ledger when its schema changes
 """
 
 from .attempts import (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from . import rows
 from .store import connection
 
 LAUNCHING = "launching"
@@ -82,20 +83,27 @@ def settle_attempt(invocation_id: str, outcome: str, run_dir: str, error: str) -
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:
-    values = dict(row)
-    values["tasks"] = tuple(json.loads(values["tasks"]))
-    return Attempt(**values)
+    return rows.read(dict(row), Attempt, "tasks")
 
 
-def attempts(*, fingerprint: str = "", kind: str = "", limit: int = ALL) -> list[Attempt]:
-    """Launches, the last written first; of one fingerprint or kind when given, and at most `limit` of them.
+def attempts(*, fingerprint: str = "", kind: str = "", begins: str = "", limit: int = ALL) -> list[Attempt]:
+    """Launches, the last written first; of one fingerprint, kind or beginning of the id when given, and at most `limit` of them.
 
     The order is that of the writing, not of the clock, which may be set back.
     """
     with connection() as opened:
+        # Only what is asked for stands in the statement: `?='' OR column=?` would read every row instead of an index.
+        asked = {
+            "fingerprint=?": fingerprint,
+            "kind=?": kind,
+            "invocation_id>=?": begins,
+            "invocation_id<?": begins and f"{begins}g",
+        }
+        where = " AND ".join(["TRUE", *(condition for condition, value in asked.items() if value)])
+        values = [value for value in asked.values() if value]
         rows = opened.execute(
-            "SELECT * FROM attempts WHERE (?='' OR fingerprint=?) AND (?='' OR kind=?) ORDER BY rowid DESC LIMIT ?",
-            (fingerprint, fingerprint, kind, kind, limit),
+            f"SELECT * FROM attempts WHERE {where} ORDER BY rowid DESC LIMIT ?",  # noqa: S608 - our own words
+            [*values, limit],
         ).fetchall()
     return [_attempt(row) for row in rows]
 
@@ -118,10 +126,15 @@ def attempt(invocation_id: str) -> Attempt | None:
     return _attempt(rows[0]) if len(rows) == 1 else None
 
 
-def count() -> int:
-    """How many launches are written down."""
+def count(begins: str = "") -> int:
+    """How many launches are written down; those whose id begins so when that is given."""
     with connection() as opened:
-        return int(opened.execute("SELECT count(*) FROM attempts").fetchone()[0])
+        if not begins:
+            return int(opened.execute("SELECT count(*) FROM attempts").fetchone()[0])
+        found = opened.execute(
+            "SELECT count(*) FROM attempts WHERE invocation_id>=? AND invocation_id<?", (begins, f"{begins}g")
+        )
+        return int(found.fetchone()[0])
 
 
 def among(invocation_ids: Sequence[str]) -> set[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from . import rows
 from .store import connection
 
 MOST_CONTENTS = 50
@@ -45,7 +46,7 @@ def put_content(fingerprint: str, config: str, content: Mapping[str, str]) -> No
 def contents_of(config: str) -> list[Content]:
     """The contents that this config file has had, the last written first."""
     with connection() as opened:
-        rows = opened.execute(
+        found = opened.execute(
             "SELECT fingerprint, content, written FROM contents WHERE config=? ORDER BY number DESC", (config,)
         ).fetchall()
-    return [Content(row["fingerprint"], json.loads(row["content"]), row["written"]) for row in rows]
+    return [rows.read(dict(row), Content, "content") for row in found]

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import rows
 from .store import connection
 
 
@@ -48,12 +49,4 @@ def gate(fingerprint: str, name: str, invocation_id: str = "") -> Gate | None:
         ).fetchone()
     if row is None:
         return None
-    return Gate(
-        fingerprint=row["fingerprint"],
-        gate=row["gate"],
-        passed=bool(row["passed"]),
-        reasons=tuple(json.loads(row["reasons"])),
-        detail=json.loads(row["detail"]),
-        invocation_id=row["invocation_id"],
-        judged=row["judged"],
-    )
+    return rows.read({**row, "passed": bool(row["passed"])}, Gate, "reasons", "detail")

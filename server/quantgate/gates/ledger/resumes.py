@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from . import rows
 from .attempts import LAUNCHING
 from .store import connection
 
@@ -64,7 +65,7 @@ def finish_resume(invocation_id: str, number: int, outcome: str, error: str = ""
 def resumes(invocation_id: str) -> list[Resume]:
     """The resumes of an invocation, the last first."""
     with connection() as opened:
-        rows = opened.execute(
+        found = opened.execute(
             "SELECT * FROM resumes WHERE invocation_id=? ORDER BY number DESC", (invocation_id,)
         ).fetchall()
-    return [Resume(**{**dict(row), "tasks": tuple(json.loads(row["tasks"]))}) for row in rows]
+    return [rows.read(dict(row), Resume, "tasks") for row in found]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from ...errors import StorageError
+from . import before
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _VERSION_1 = (
     """
@@ -45,7 +47,24 @@ _VERSION_2 = (
     """,
 )
 
-STEPS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # The first ledgers keyed gates by fingerprint and gate alone, under the same version 1: a second canary replaced the first.
+    """
+    CREATE TABLE gates_by_invocation (
+        fingerprint TEXT NOT NULL, gate TEXT NOT NULL, passed INTEGER NOT NULL, reasons TEXT NOT NULL,
+        detail TEXT NOT NULL, invocation_id TEXT NOT NULL, judged REAL NOT NULL,
+        PRIMARY KEY (fingerprint, gate, invocation_id)
+    )
+    """,
+    """
+    INSERT INTO gates_by_invocation
+        SELECT fingerprint, gate, passed, reasons, detail, invocation_id, judged FROM gates ORDER BY rowid
+    """,
+    "DROP TABLE gates",
+    "ALTER TABLE gates_by_invocation RENAME TO gates",
+)
+
+STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads to version 1, 2, …; a step that has been released is never changed, a new one is added."""
 
 
@@ -54,33 +73,37 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def require_known(version: int, where: str) -> None:
+def require_known(version: int, file: Path) -> None:
     """Refuse a ledger that a newer quantgate has written.
 
     Raises:
         StorageError: The version is above `SCHEMA_VERSION`.
     """
     if version > SCHEMA_VERSION:
+        copy = before.path_of(file, SCHEMA_VERSION)
+        known = f"; {copy} is what it was before that" if copy.exists() else ""
         raise StorageError(
             f"The ledger was written by a newer quantgate (schema {version}, this one knows {SCHEMA_VERSION})",
-            where=where,
-            fix="upgrade quantgate, or set QUANTGATE_HOME to a directory of its own",
+            where=str(file),
+            fix=f"upgrade quantgate, or set QUANTGATE_HOME to a directory of its own{known}",
         )
 
 
-def migrate(connection: sqlite3.Connection, where: str) -> None:
-    """Bring an open ledger to `SCHEMA_VERSION`, wholly or not at all.
+def migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Bring an open ledger to `SCHEMA_VERSION`, wholly or not at all, with a copy of what it was (`before`).
 
     Another server may do the same: the version is read again once the write lock is held.
 
     Raises:
         StorageError: It was written by a newer quantgate.
-        sqlite3.Error: It cannot be written; nothing was changed.
+        sqlite3.Error, OSError: It cannot be written, or there is no room for the copy; nothing was changed.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = version_of(connection)
-        require_known(version, where)
+        require_known(version, file)
+        if 0 < version < SCHEMA_VERSION:
+            before.keep(file, version)
         for number, statements in enumerate(STEPS, start=1):
             if number > version:
                 for statement in statements:

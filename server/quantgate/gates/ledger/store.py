@@ -104,7 +104,7 @@ def connection() -> Iterator[sqlite3.Connection]:
         finally:
             if held.get(file) is not opened:
                 opened.close()
-    except (sqlite3.Error, OSError, Timeout, NotImplementedError) as error:
+    except (sqlite3.Error, OSError, Timeout, NotImplementedError, UnicodeDecodeError) as error:
         # filelock says "not implemented" where a file system has no locks.
         raise _unusable(str(error), file) from None
 
@@ -135,12 +135,12 @@ def _prepare(opened: sqlite3.Connection, file: Path) -> None:
     version = schema.version_of(opened)
     if version == schema.SCHEMA_VERSION:
         return
-    schema.require_known(version, str(file))
+    schema.require_known(version, file)
     # SQLite does not wait for a lock when it changes the journal mode, so servers that start at once take turns here.
     with FileLock(file.with_suffix(".creating"), timeout=BUSY_SECONDS):
         if not network:
             opened.execute("PRAGMA journal_mode=WAL")
-        schema.migrate(opened, str(file))
+        schema.migrate(opened, file)
 
 
 @lru_cache(maxsize=64)
