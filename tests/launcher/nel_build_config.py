@@ -1,7 +1,7 @@
 """Run by a test in a child process: what NEL's own build_config writes for each combination read from standard input.
 
-NEL 0.2.6 cannot load its templates on Python 3.11 (`MultiplexedPath.joinpath` takes one part there); only that
-function is replaced, with the same join in two steps.
+NEL 0.2.6 cannot load its templates on Python 3.11 (`MultiplexedPath.joinpath` takes one part there); there, and nowhere else,
+that one function is replaced, with the same join in two steps.
 """
 
 import contextlib
@@ -15,6 +15,8 @@ from pathlib import Path
 import yaml
 from nemo_evaluator_launcher.common import build_config as nel
 
+from quantgate.environment import JOINPATH_FIXED
+
 
 def load_template(relative_path: str) -> dict:
     root = importlib.resources.files("nemo_evaluator_launcher.resources")
@@ -22,7 +24,8 @@ def load_template(relative_path: str) -> dict:
     return yaml.safe_load(text) or {}
 
 
-nel._load_template = load_template
+if sys.version_info < JOINPATH_FIXED:
+    nel._load_template = load_template
 answers = []
 with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
     for combination in json.load(sys.stdin):

@@ -19,14 +19,15 @@ from quantgate.errors import HarnessError, StorageError
 from quantgate.launcher import harness_env, harnesses
 
 
-def _wheel(folder: Path, name: str = "fake_harness", slow: bool = False) -> Path:
+def _wheel(folder: Path, name: str = "fake_harness", slow: bool = False, version: str = "1.0", needs: str = "") -> Path:
     """A wheel with a nemo-evaluator command, as small as pip accepts one."""
     del slow
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    info = f"{name}-1.0.dist-info"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    needed = f"Requires-Dist: {needs}\n" if needs else ""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}/__init__.py", "def main():\n    print('evaluated')\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}")
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
@@ -50,6 +51,20 @@ def test_an_installed_harness_runs_and_is_not_installed_again(wheel: harnesses.H
     again = io.StringIO()
     assert harness_env.ensure(wheel, again) == environment
     assert again.getvalue() == ""
+
+
+def test_a_harness_gets_the_last_nemo_evaluator_that_has_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTGATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    for version in ("0.2.8", "0.3.0"):
+        _wheel(tmp_path, "nemo_evaluator", version=version)
+    asking = _wheel(tmp_path, needs="nemo-evaluator>=0.1.51")
+    row = harnesses.HarnessWheel(harness="fake", requirements=[str(asking)], megabytes=1)
+    site = harness_env.site_packages(harness_env.ensure(row, io.StringIO()))
+    assert [path.name for path in site.glob("nemo_evaluator-*.dist-info")] == ["nemo_evaluator-0.2.8.dist-info"]
 
 
 def test_a_failed_installation_leaves_nothing_and_says_pip_s_last_word(
@@ -93,7 +108,7 @@ def test_a_disk_that_fills_up_while_installing_leaves_nothing(tmp_path: Path, mo
             print(type(error).__name__, error)
         print(sorted(p.name for p in (harness_env.environments_dir() / "builds").iterdir()), harness_env.installed(row))
     """)
-    shell = f'mount -t tmpfs -o size=8m tmpfs {disk} && exec {sys.executable} -c "$SCRIPT"'
+    shell = f'mount -t tmpfs -o size=8m,mode=700 tmpfs {disk} && exec {sys.executable} -c "$SCRIPT"'
     done = subprocess.run(
         ["unshare", "--mount", "bash", "-c", shell],
         env={**os.environ, "SCRIPT": script},

@@ -132,3 +132,79 @@ def test_a_server_s_command_that_leaves_its_container_is_a_command_of_a_local_ru
     config = {"execution": {"type": "local"}, "deployment": {"type": "vllm", "command": command}}
     assert _found(config) == ([("deployment.command", command)] if asked else [])
     assert _found({**config, "execution": {"type": "slurm"}}) == []
+
+
+def _slurm(**execution: Any) -> dict[str, Any]:
+    return {
+        "execution": {
+            "type": "slurm",
+            "account": "a,b",
+            "gres": "gpu:a100:8(S:0-1)",
+            "walltime": "01:00:00",
+            **execution,
+        }
+    }
+
+
+@pytest.mark.parametrize("executor", ["slurm", "local"])
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"deployment": {"image": "i; id"}}, "deployment.image"),
+        ({"deployment": {"checkpoint_path": "$(id)"}}, "deployment.checkpoint_path"),
+        ({"deployment": {"port": "8000 --privileged"}}, "deployment.port"),
+        ({"deployment": {"endpoints": {"health": "/h`id`"}}}, "deployment.endpoints.health"),
+        ({"deployment": {"env_vars": {"A=1; id #": "lit:x"}}}, "deployment.env_vars.A=1; id #"),
+        ({"evaluation": {"env_vars": {"A": "runtime:B}$(id)"}}}, "evaluation.env_vars.A"),
+        ({"evaluation": {"tasks": [{"name": "x y"}]}}, "evaluation.tasks[0].name"),
+        ({"evaluation": {"tasks": [{"name": "x", "container": "-v"}]}}, "evaluation.tasks[0].container"),
+        ({"evaluation": {"tasks": [{"name": "x", "env_vars": {"a b": "lit:x"}}]}}, "evaluation.tasks[0].env_vars.a b"),
+        ({"auxiliary_deployments": {"judge": {"image": "i|id"}}}, "auxiliary_deployments.judge.image"),
+        ({"auxiliary_deployments": {"judge": {"command": "serve; id"}}}, "auxiliary_deployments.judge.command"),
+        ({"auxiliary_deployments": {"j;id": {"image": "i"}}}, "auxiliary_deployments"),
+    ],
+)
+def test_what_a_launchers_script_would_not_take_for_one_word_is_a_command(
+    executor: str, config: Any, place: str
+) -> None:
+    assert [p for p, _ in _found({**config, "execution": {"type": executor}})] == [place]
+
+
+@pytest.mark.parametrize(
+    ("execution", "place"),
+    [
+        ({"account": "a\ntouch x"}, "execution.account"),
+        ({"sbatch_extra_flags": {"qos": "a\nid"}}, "execution.sbatch_extra_flags"),
+        ({"sbatch_extra_flags": {"qos x\nid": "a"}}, "execution.sbatch_extra_flags"),
+        ({"max_walltime": '1"; id'}, "execution.max_walltime"),
+        ({"mounts": {"evaluation": {"/a b": "/c"}}}, "execution.mounts.evaluation"),
+        ({"proxy": {"image": "h $(id)"}}, "execution.proxy.image"),
+        ({"env_vars": {"deployment": {"A;id": "lit:x"}}}, "execution.env_vars.deployment.A;id"),
+        ({"auto_export": {"launcher_install_cmd": "pip install x"}}, "execution.auto_export.launcher_install_cmd"),
+    ],
+)
+def test_what_leaves_its_place_in_a_jobs_script_is_a_command(execution: dict[str, Any], place: str) -> None:
+    assert [p for p, _ in _found(_slurm(**execution))] == [place]
+
+
+def test_ordinary_values_of_a_cluster_are_no_commands() -> None:
+    execution = {
+        "sbatch_comment": "it's mine; really",
+        "sbatch_extra_flags": {"qos": "high prio", "exclusive": True},
+        "mounts": {"deployment": {"/shared/hf": "/hf"}, "mount_home": False},
+        "hostname": "login-1.cluster.example",
+        "env_vars": {"evaluation": {"A": "lit:a b; c"}},
+        "output_dir": "/lustre/me/results",
+    }
+    deployment = {
+        "image": "nvcr.io#nvidia/vllm:25.1",
+        "command": "bash -c 'a; b'",
+        "extra_args": "--json '{\"a\": 1}'",
+        "env_vars": {"A": "lit:$(id) stays text"},
+        "pre_cmd": None,
+    }
+    assert _found({**_slurm(**execution), "deployment": deployment}) == []
+    assert _found({"execution": {"type": "local", "output_dir": "/home/me/my results"}}) == []
+    assert _found({"execution": {"type": "local", "output_dir": "/tmp/$(id)"}}) == [
+        ("execution.output_dir", "/tmp/$(id)")
+    ]

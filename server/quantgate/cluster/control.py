@@ -141,10 +141,10 @@ def cancel(connection: Connection, root: str, tasks: Sequence[str] = (), *, stam
     return Ended(
         before=_jobs(rows("@before")),
         after=None if faults else _jobs(rows("@after")),
-        sent=tuple(dict.fromkeys((row[0], row[1]) for row in rows("@sent"))),
+        sent=tuple(dict.fromkeys((row[0], row[1]) for row in rows("@sent", 2))),
         fault=faults[0] if faults else "",
         refused=tuple(dict.fromkeys(row[-1] for row in rows("@refused"))),
-        foreign=tuple(f"{row[0]} waits for {row[3]}" for row in rows("@before") if row[1] == _WAITS),
+        foreign=tuple(f"{row[0]} waits for {row[3]}" for row in rows("@before", 4) if row[1] == _WAITS),
         unmarked=tuple(row[0] for row in rows("@unmarked")),
     )
 
@@ -176,12 +176,12 @@ def resubmit(connection: Connection, root: str, tasks: Sequence[str], *, stamp: 
     refused += [
         (row[0], "the cluster answers too slowly: it was not submitted; call resume again") for row in rows("@late")
     ]
-    declined = [(row[0], row[1], row[2]) for row in rows("@declined")]
+    declined = [(row[0], row[1], row[2]) for row in rows("@declined", 3)]
     refused += [(task, _declined(code, said)) for task, code, said in declined]
     notes = [row[0] for row in rows("@note")]
     notes += [f"The job of {row[0]} could not be noted in its .slurm_job_id.list." for row in rows("@unlisted")]
     return Resubmitted(
-        queued=tuple((row[0], row[1]) for row in rows("@queued")),
+        queued=tuple((row[0], row[1]) for row in rows("@queued", 2)),
         refused=tuple(refused),
         uncertain=tuple(task for task, code, said in declined if _no_answer(code, said)),
         notes=tuple(notes),
@@ -224,8 +224,9 @@ class _Rows:
     def __init__(self, text: str) -> None:
         self._rows = [line.split("\t") for line in text.splitlines() if line.startswith("@")]
 
-    def __call__(self, kind: str) -> list[list[str]]:
-        return [row[1:] for row in self._rows if row[0] == kind]
+    def __call__(self, kind: str, fields: int = 1) -> list[list[str]]:
+        """The rows of a kind without it; each has at least so many fields, the last of them empty where it has fewer."""
+        return [[*row[1:], *[""] * (fields + 1 - len(row))] for row in self._rows if row[0] == kind]
 
 
 def _run(connection: Connection, verb: str, seconds: int, root: str, tasks: Sequence[str], stamp: str) -> _Rows:
@@ -286,7 +287,7 @@ def _still(task: str, live: Sequence[QueuedJob], unknown: Sequence[QueuedJob]) -
 
 def _no_answer(code: str, said: str) -> bool:
     """Whether an sbatch that named no job may have submitted one: it was ended, or says nothing that is a refusal."""
-    ended = code in {"0", "124"} or (code.isdigit() and int(code) >= 128)
+    ended = code in {"0", "124"} or (words.whole(code) or 0) >= 128
     return ended or code == _UNSEEN or any(lost in said.lower() for lost in _LOST)
 
 

@@ -116,17 +116,11 @@ def parse(path: str, text: str, errors: str, host: str) -> Folder:
         if _CONTROL.search(name):
             continue
         if not kind.startswith("link"):
-            found[name] = Entry(name, _KINDS.get(kind, "special"), int(size) if size.isdigit() else 0, _ns(changed))
+            found[name] = Entry(name, _KINDS.get(kind, "special"), words.whole(size) or 0, words.nanoseconds(changed))
         elif kind in _KINDS:
             found[name] = Entry(name, _KINDS[kind], 0, 0)
     unnamed = sum(1 for r in rows if _CONTROL.search(r[3]))
     return Folder(path, "directory", records[0][1], tuple(found[n] for n in sorted(found)), unnamed)
-
-
-def _ns(text: str) -> int:
-    seconds, _, fraction = text.partition(".")
-    whole = int(seconds) if seconds.lstrip("-").isdigit() else 0
-    return whole * 10**9 + int((fraction[:9] or "0").ljust(9, "0"))
 
 
 class OpenFile:

@@ -18,6 +18,7 @@ from pathlib import Path
 import paramiko
 
 from ..errors import ClusterError
+from ..system.files import open_plain
 from .ssh_settings import HostSettings
 
 MAX_FILE_BYTES = 16 << 20
@@ -90,7 +91,7 @@ def read(settings: HostSettings) -> KnownKeys:
 
 def _lines(file: Path) -> Iterator[list[str]]:
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             text = opened.read(MAX_FILE_BYTES).decode("utf-8", "replace")
     except OSError:
         return

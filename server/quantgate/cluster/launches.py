@@ -85,8 +85,8 @@ def parse(text: str) -> dict[str, Launch]:
             queue.append(line)
         elif line == "@queue":
             queued = True
-        elif kind == "@clock" and value.isdigit():
-            clock = int(value)
+        elif kind == "@clock":
+            clock = words.whole(value) or 0
         elif kind == "@launch":
             current = value
             found[current] = Launch()
@@ -105,8 +105,8 @@ def _with(launch: Launch, kind: str, value: str, clock: int) -> Launch:
             return replace(launch, listed=True)
         case "@directory":
             return replace(launch, directory=value)
-        case "@changed" if value.isdigit():
-            return replace(launch, age=max(0, clock - int(value)))
+        case "@changed" if (changed := words.whole(value)) is not None:
+            return replace(launch, age=max(0, clock - changed))
         case "@ran" if _JOB.fullmatch(value):
             return replace(launch, jobs=(*launch.jobs, value))
         case "@busy":

@@ -19,7 +19,8 @@ main() {
         else
             kind=unseen
             up=$asked
-            while [ -n "$up" ]; do
+            # Every round takes a part away: what has no slash left would stay as it is for ever.
+            while case $up in */*) true ;; *) false ;; esac; do
                 up=${up%/*}
                 if [ -e "$up/" ]; then
                     [ -x "$up/" ] && kind=absent

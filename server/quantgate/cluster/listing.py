@@ -99,7 +99,7 @@ def parse(text: str, errors: str, address: str) -> Listing:
             fix="the cluster needs GNU find; check that your account may read the directory",
         )
     named = [(r, path) for r in rows if (path := _path(r[3])) is not None]
-    files = {path: _file(r, path) for r, path in named if r[0] == "f" and r[1].isdigit()}
+    files = {path: _file(r, path) for r, path in named if r[0] == "f" and words.whole(r[1]) is not None}
     return Listing(
         root=found[0][1],
         directories=tuple(path for r, path in named if r[0] == "d"),
@@ -146,6 +146,4 @@ def _path(text: str) -> PurePosixPath | None:
 
 
 def _file(row: list[str], path: PurePosixPath) -> RemoteFile:
-    seconds, _, fraction = row[2].partition(".")
-    whole = int(seconds) if seconds.lstrip("-").isdigit() else 0
-    return RemoteFile(path, int(row[1]), whole * 10**9 + int((fraction[:9] or "0").ljust(9, "0")))
+    return RemoteFile(path, words.whole(row[1]) or 0, words.nanoseconds(row[2]))

@@ -1,16 +1,34 @@
 # Tells in one answer what a cluster knows of some runs: their directories, the queue and the accounting.
 # Sent to `sh -s -- IDS PLACE…` by scheduler.py, which reads what it prints. IDS are job ids with commas between, "-" for none.
 # A PLACE is a task's directory; one that ends with "/" is an invocation's, and its tasks are meant. Programs are started once
-# for all of them, not once for each. A line that begins with "@" is ours: of files and of Slurm none is let through.
+# for BATCH of them, not once for each. A line that begins with "@" is ours: of files and of Slurm none is let through.
+# Lists are lines of text that become words at once: to add one word a shell copies all others, which takes a minute for a sweep of
+# some thousand. No path that is looked at holds a line break.
 LC_ALL=C
 export LC_ALL
 SLURM_TIME_FORMAT=%s
 export SLURM_TIME_FORMAT
 sep=$(printf '\037')
+newline='
+'
 limit=20
+# Directories at a time, and job ids in one word: Linux takes 2 MB of words, and 128 KB in each.
+BATCH=200
+IDS=2500
 
 bounded() {
     if command -v timeout >/dev/null 2>&1; then timeout -k 2 "$limit" "$@"; else "$@"; fi
+}
+
+# Calls a function with the lines of $lines as its words.
+called() {
+    set -f
+    IFS=$newline
+    # shellcheck disable=SC2086 # a word for each line
+    set -- "$1" $lines
+    unset IFS
+    set +f
+    "$@"
 }
 
 # The first lines of small regular files, each after a line of ours with its path: no line of a file begins with "@". A pipe or
@@ -56,10 +74,12 @@ queue() {
 # The statistics of the answers are a database that the job writes. It is read as a file that nobody writes: no lock is taken and
 # none of its side files is touched or seen, so the newest answers may be missing. A torn read is an error and tells nothing.
 answers() {
-    for directory in "$@"; do
-        shift
-        [ -f "$directory/artifacts/response_stats_cache/cache.db" ] && set -- "$@" "$directory"
-    done
+    lines=$(for directory in "$@"; do
+        [ -f "$directory/artifacts/response_stats_cache/cache.db" ] && printf '%s\n' "$directory"
+    done)
+    called counted
+}
+counted() {
     [ $# -gt 0 ] && command -v python3 >/dev/null 2>&1 && bounded python3 -c '
 import os, sqlite3, sys, urllib.parse
 for directory in sys.argv[1:]:
@@ -77,30 +97,14 @@ for directory in sys.argv[1:]:
 
 # A client of a file system on a network may remember that a file was absent: to list its directory asks the server again.
 listed() {
-    for directory in "$@"; do
-        shift
-        set -- "$@" "$directory" "$directory/artifacts"
-    done
-    [ $# -gt 0 ] && bounded ls -f -- "$@" >/dev/null 2>&1
+    lines=$(for directory in "$@"; do printf '%s\n%s/artifacts\n' "$directory" "$directory"; done)
+    called shown_to_nobody
 }
+shown_to_nobody() { [ $# -gt 0 ] && bounded ls -f -- "$@" >/dev/null 2>&1; }
 
-main() {
-    ids=$1
-    shift
-    [ "$ids" = - ] && ids=
-    printf '@clock %s %s %s\n' "$(date +%s)" "$(id -u)" "$(id -un)"
-    held=$(mktemp 2>/dev/null) || held=
-    if [ -n "$held" ]; then
-        trap 'rm -f "$held" "$held.answers"' EXIT
-        queue -u "$(id -un)" >"$held" &
-    fi
-
-    # The tasks of the invocations that are meant.
-    left=$#
-    while [ "$left" -gt 0 ]; do
-        place=$1
-        shift
-        left=$((left - 1))
+# The tasks of the invocations that are meant, a line each.
+expanded() {
+    for place in "$@"; do
         case $place in
         */)
             place=${place%/}
@@ -108,21 +112,41 @@ main() {
             for directory in "$place"/*.[0-9]*; do
                 [ -d "$directory" ] || continue
                 case ${directory##*/} in *[!A-Za-z0-9._+=@,:-]*) continue ;; esac
-                set -- "$@" "$directory"
+                printf '%s\n' "$directory"
                 found=1
             done
-            [ -n "$found" ] || set -- "$@" "$place"
+            [ -n "$found" ] || printf '%s\n' "$place"
             ;;
-        *) set -- "$@" "$place" ;;
+        *) printf '%s\n' "$place" ;;
         esac
     done
+}
 
+in_batches() {
+    batch=
+    count=0
+    number=0
+    for one in "$@"; do
+        batch=$batch$one$newline
+        count=$((count + 1))
+        [ "$count" -lt "$BATCH" ] && continue
+        lines=$batch
+        called look_at
+        batch=
+        count=0
+    done
+    lines=$batch
+    [ "$count" -eq 0 ] || called look_at
+}
+
+look_at() {
+    number=$((number + 1))
     limit=5
     listed "$@"
     limit=20
-    of_others=
+    printf '@places\n'
+    lines=
     for directory in "$@"; do
-        shift
         printf '@directory %s\n' "$directory"
         if [ ! -d "$directory" ]; then
             # A parent that can be listed proves the absence; one that cannot be reached proves nothing.
@@ -141,88 +165,110 @@ main() {
             logs/stage.cancelled run.sub; do
             [ -e "$directory/$name" ] && printf '@has %s\n' "$name"
         done
-        set -- "$@" "$directory"
+        lines=$lines$directory$newline
     done
+    called jobs_of
+}
 
-    # Everything below is asked of all directories at once.
+# The lists of the tasks' jobs; then what is to be known of those that have not succeeded.
+jobs_of() {
+    [ $# -gt 0 ] || return 0
+    lines=$(printf '%s/.slurm_job_id.list\n' "$@")
+    lists=$(called beginnings)
+    if [ $? -ge 124 ]; then
+        # Without the ids of its jobs a run would look as if it never had one.
+        echo "its file system does not answer within $limit s" >&2
+        exit 1
+    fi
+    printf '@chains\n%s\n' "$lists"
+    ids=$ids$(printf '%s\n' "$lists" | awk 'NF == 1 && $1 ~ /^[0-9]+$/ && length($1) <= 12 { printf ",%s", $1 }')
+    lines=
     for directory in "$@"; do
-        shift
-        set -- "$@" "$directory/.slurm_job_id.list"
+        [ -e "$directory/artifacts/results.yml" ] || lines=$lines$directory$newline
     done
-    if [ $# -gt 0 ]; then
-        lists=$(beginnings "$@")
-        if [ $? -ge 124 ]; then
-            # Without the ids of its jobs a run would look as if it never had one.
-            echo "its file system does not answer within $limit s" >&2
-            exit 1
-        fi
-        printf '@chains\n%s\n' "$lists"
-        while read -r line; do
-            case $line in '' | *[!0-9]* | ?????????????*) ;; *) ids="$ids,$line" ;; esac
-        done <<END
-$lists
-END
-        for list in "$@"; do
-            shift
-            directory=${list%/.slurm_job_id.list}
-            [ -e "$directory/artifacts/results.yml" ] || set -- "$@" "$directory"
-        done
-    fi
-    if [ $# -gt 0 ]; then
-        [ -n "$held" ] && answers "$@" >"$held.answers" &
-        # Only of what has not succeeded: when something was written last, the progress, and what Slurm and NEL said of the jobs.
-        printf '@changes\n'
-        bounded find "$@" -maxdepth 2 -type f \( -path '*/logs/*' -o -path '*/artifacts/*' \) ! -name '*[![:print:]]*' \
-            -printf '%T@ %p\n' 2>/dev/null | head -n 20000
-        for directory in "$@"; do
-            shift
-            set -- "$@" "$directory/artifacts/progress" "$directory/.accumulated_walltime"
-        done
-        printf '@contents\n'
-        beginnings "$@"
-        for file in "$@"; do
-            shift
-            directory=${file%/.accumulated_walltime}
-            [ "$directory" = "$file" ] && continue
-            for log in "$directory"/logs/slurm-*.log; do
-                case ${log##*/} in *[!0-9A-Za-z._-]*) continue ;; esac
-                [ -f "$log" ] && set -- "$@" "$log"
-            done
-        done
-        printf '\n@said\n'
-        if [ $# -gt 0 ]; then
-            limit=5
-            ended='slurmstepd[^:]*: error: (\*\*\* JOB [0-9]+ |.*([Ee]xceeded (job )?memory limit|oom[_-]kill))'
-            bounded grep -HaE -m 20 "^(ERROR: Maximum total walltime|previous SLURM_JOB_ID [0-9]+ finished|$ended)" "$@" 2>/dev/null | cut -c 1-600
-            limit=20
-        fi
-    fi
+    called going_on
+}
 
-    clean=$(printf '%s' "$ids" | tr -s , | sed 's/^,//; s/,$//')
-    printf '@accounting\n'
-    if [ -z "$clean" ]; then
-        echo '@code 0'
-    else
-        rows=$(bounded sacct -X -n -P --delimiter="$sep" -j "$clean" \
+# When something was written last, the progress, and what Slurm and NEL said of the jobs.
+going_on() {
+    [ $# -gt 0 ] || return 0
+    [ -n "$held" ] && answers "$@" >"$held.answers.$number" &
+    # The newest of each folder: a task may write a file for every sample.
+    printf '@changes\n'
+    bounded find "$@" -maxdepth 2 -type f \( -path '*/logs/*' -o -path '*/artifacts/*' \) ! -name '*[![:print:]]*' \
+        -printf '%T@ %p\n' 2>/dev/null | awk '
+        {
+            folder = substr($0, length($1) + 2)
+            sub(/\/[^\/]*$/, "", folder)
+            if (!(folder in newest) || $1 + 0 > when[folder]) { when[folder] = $1 + 0; newest[folder] = $0 }
+        }
+        END { for (folder in newest) print newest[folder] }'
+    lines=$(for directory in "$@"; do printf '%s/artifacts/progress\n%s/.accumulated_walltime\n' "$directory" "$directory"; done)
+    printf '@contents\n'
+    called beginnings
+    printf '\n@said\n'
+    lines=$(for directory in "$@"; do
+        for log in "$directory"/logs/slurm-*.log; do
+            case ${log##*/} in *[!0-9A-Za-z._-]*) continue ;; esac
+            [ -f "$log" ] && printf '%s\n' "$log"
+        done
+    done)
+    limit=5
+    ended='slurmstepd[^:]*: error: (\*\*\* JOB [0-9]+ |.*([Ee]xceeded (job )?memory limit|oom[_-]kill))'
+    [ -n "$lines" ] && called told_by_logs
+    limit=20
+}
+told_by_logs() {
+    bounded grep -HaE -m 20 "^(ERROR: Maximum total walltime|previous SLURM_JOB_ID [0-9]+ finished|$ended)" "$@" 2>/dev/null | cut -c 1-600
+}
+
+# The accounting of so many jobs at a time; of several answers the first that is none counts.
+accounting() {
+    worst=0
+    users=
+    for part in $parts; do
+        rows=$(bounded sacct -X -n -P --delimiter="$sep" -j "$part" \
             -o JobID,JobIDRaw,State%60,ExitCode,Reason%60,Submit,Start,End,ElapsedRaw,TimelimitRaw,JobName%200,User 2>&1)
-        code=$?
+        worst=$?
         printf '%s\n' "$rows" | sed 's/^@/ /'
-        printf '@code %s\n' "$code"
+        [ "$worst" -eq 0 ] || break
         case $rows in
         *'CANCELLED by '*)
-            limit=3
-            users=$(printf '%s\n' "$rows" | sed -n "s/.*CANCELLED by \([0-9][0-9]*\).*/\1/p" | sort -u | head -n 20)
-            printf '@users\n'
-            # shellcheck disable=SC2086 # numbers, one argument each
-            bounded getent passwd $users | cut -d : -f 1,3
-            limit=20
+            users="$users $(printf '%s\n' "$rows" | sed -n "s/.*CANCELLED by \([0-9][0-9]*\).*/\1/p" | sort -u | head -n 20)"
             ;;
         esac
+    done
+    printf '@code %s\n' "$worst"
+    if [ -n "$users" ]; then
+        limit=3
+        printf '@users\n'
+        # shellcheck disable=SC2086 # numbers, one argument each
+        bounded getent passwd $users | cut -d : -f 1,3
+        limit=20
     fi
+}
+
+main() {
+    ids=$1
+    shift
+    [ "$ids" = - ] && ids=
+    printf '@clock %s %s %s\n' "$(date +%s)" "$(id -u)" "$(id -un)"
+    held=$(mktemp 2>/dev/null) || held=
+    if [ -n "$held" ]; then
+        trap 'rm -f "$held" "$held".answers.*' EXIT
+        queue -u "$(id -un)" >"$held" &
+    fi
+    of_others=
+    lines=$(expanded "$@")
+    called in_batches
+    parts=$(printf '%s' "$ids" | tr -s , '\n' | awk -v most="$IDS" '
+        $0 != "" && !($0 in seen) { seen[$0]; printf "%s%s", (n % most ? "," : n ? "\n" : ""), $0; n++ }')
+    printf '@accounting\n'
+    accounting
     if [ -n "$held" ]; then
         wait
         printf '@answers\n'
-        [ -f "$held.answers" ] && cat "$held.answers"
+        for file in "$held".answers.*; do [ -f "$file" ] && cat "$file"; done
     fi
     printf '@queue\n'
     if [ -n "$held" ]; then
@@ -231,8 +277,8 @@ END
         queue -u "$(id -un)"
     fi
     # Jobs of somebody else are not among ours; asked for by their ids, of which one that the queue has forgotten is an error.
-    if [ -n "$of_others" ] && [ -n "$clean" ]; then
-        queue -j "$clean,$clean" | grep -v '^@code'
+    if [ -n "$of_others" ]; then
+        for part in $parts; do queue -j "$part,$part" | grep -v '^@code'; done
     fi
     printf '@end\n'
 }

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from . import words
+
 MOST_SAID = 60
 _LOG = re.compile(r"slurm-(\d{1,12}(?:_\d{1,9})?)\.log")
 _HEADING = "@file "
@@ -52,9 +54,9 @@ def parse(sections: Mapping[str, Sequence[str]]) -> dict[str, Directory]:
     """The directories of an answer, by path.
 
     Args:
-        sections: Its lines by section; that of "" begins with the clock.
+        sections: Its lines by section; that of "" begins with the clock, and "places" goes on with the directories.
     """
-    marks = _marks(sections[""][1:])
+    marks = _marks([*sections[""][1:], *sections.get("places", [])])
     chains = dict(_contents(sections["chains"]))
     contents = dict(_contents(sections["contents"]))
     changed = _newest(sections["changes"], marks)
@@ -109,18 +111,19 @@ def _newest(lines: Sequence[str], paths: Mapping[str, object]) -> dict[str, int]
     found: dict[str, int] = {}
     for line in lines:
         when, _, name = line.partition(" ")
-        directory, seconds = str(PurePosixPath(name).parent.parent), when.partition(".")[0]
-        if directory in paths and seconds.isdigit():
-            found[directory] = max(found.get(directory, 0), int(seconds))
+        directory, seconds = str(PurePosixPath(name).parent.parent), words.whole(when.partition(".")[0])
+        if directory in paths and seconds is not None:
+            found[directory] = max(found.get(directory, 0), seconds)
     return found
 
 
 def _answers(lines: Sequence[str]) -> Iterator[tuple[str, tuple[int, int]]]:
     for line in lines:
-        count, _, rest = line.partition(" ")
+        given, _, rest = line.partition(" ")
         when, _, path = rest.partition(" ")
-        if count.isdigit() and when.isdigit() and len(count) <= 12 and int(count) > 0:
-            yield path, (int(count), int(when))
+        count, changed = words.whole(given), words.whole(when)
+        if count and changed is not None and len(given) <= 12:
+            yield path, (count, changed)
 
 
 def _said(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -135,9 +138,9 @@ def _said(lines: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _ids(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line for line in lines if line.isdigit() and len(line) <= 12))
+    return tuple(dict.fromkeys(line for line in lines if words.whole(line) is not None and len(line) <= 12))
 
 
 def _number(lines: Sequence[str]) -> int | None:
     text = next((line for line in lines if line), "")
-    return int(text) if text.isdigit() and len(text) <= 15 else None
+    return words.whole(text) if len(text) <= 15 else None

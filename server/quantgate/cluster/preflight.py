@@ -175,13 +175,13 @@ def parse(text: str, host: str, paths: Sequence[str]) -> Sight:
     answered = "associations" not in problems
     return Sight(
         host=host,
-        user=marks.get("@clock", ["0 0 "])[0].split(" ", 2)[2],
+        user=[*marks.get("@clock", [""])[0].split(" ", 2), "", "", ""][2],
         slurm=settings.get("SLURM_VERSION", ""),
         cluster=cluster,
         enforced=None if not settings else bool({"associations", "all", "limits", "qos", "safe"} & _listed(enforce)),
         paths=_paths(marks.get("@path", []), paths),
         free_bytes=_kib(marks.get("@free", [""])[0]),
-        free_files=_whole(marks.get("@inodes", [""])[0]),
+        free_files=words.whole(marks.get("@inodes", [""])[0]),
         programs=frozenset(marks.get("@program", [])),
         registries=_registries(marks),
         partitions=_partitions(blocks, problems),
@@ -212,18 +212,15 @@ def _paths(rows: Sequence[str], paths: Sequence[str]) -> dict[str, PathSeen]:
     found: dict[str, PathSeen] = {}
     for row in rows:
         number, kind, can, nearest = [*row.split(" ", 3), "", "", "", ""][:4]
-        if number.isdigit() and int(number) < len(paths) and kind in ("directory", "file", "other", "absent", "unseen"):
-            found[paths[int(number)]] = PathSeen(kind, "r" in can, "w" in can, "c" in can, nearest)  # type: ignore[arg-type]
+        at = words.whole(number)
+        if at is not None and at < len(paths) and kind in ("directory", "file", "other", "absent", "unseen"):
+            found[paths[at]] = PathSeen(kind, "r" in can, "w" in can, "c" in can, nearest)  # type: ignore[arg-type]
     return found
 
 
 def _kib(text: str) -> int | None:
-    number = _whole(text)
+    number = words.whole(text)
     return None if number is None else number << 10
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
 
 
 def _registries(marks: Mapping[str, list[str]]) -> tuple[str, ...] | None:
@@ -244,7 +241,7 @@ def _partitions(blocks: Mapping[str, list[str]], problems: Mapping[str, str]) ->
             continue
         name, state, limit, nodes, gres, node_state = (part.strip() for part in row)
         before = found.get(name, Partition(name, state, seconds_of(limit), 0, 0, {}))
-        count = _whole(nodes) or 0
+        count = words.whole(nodes) or 0
         gpus = dict(before.gpus)
         for kind, here in _gpus(gres).items():
             gpus[kind] = max(gpus.get(kind, 0), here)
@@ -281,12 +278,13 @@ def seconds_of(text: str) -> int | None:
     """Seconds of a limit as Slurm writes it (`1-00:00:00`, `30:00`); None for none."""
     days, dash, clock = text.rpartition("-")
     parts = clock.split(":")
-    if not all(p.isdigit() for p in parts) or (dash and not days.isdigit()) or len(parts) < 2:
+    numbers = [words.whole(part) for part in (*parts, days or "0")]
+    if None in numbers or (dash and not days) or len(parts) < 2:
         return None
     total = 0
-    for part in parts:
-        total = total * 60 + int(part)
-    return total + int(days or 0) * 86400
+    for number in numbers[:-1]:
+        total = total * 60 + (number or 0)
+    return total + (numbers[-1] or 0) * 86400
 
 
 def _associations(lines: Sequence[str], cluster: str) -> tuple[Association, ...]:

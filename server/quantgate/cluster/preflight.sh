@@ -19,7 +19,8 @@ main() {
         shift 2
         if [ -d "$path" ]; then is=directory; elif [ -f "$path" ]; then is=file; elif [ -e "$path" ]; then is=other; else is=absent; fi
         up=$path
-        while [ ! -d "$up/" ] && [ -n "$up" ]; do up=${up%/*}; done
+        # Of a relative path, whose last part has no slash to go up to, the directory above is the one we are in.
+        while [ ! -d "$up/" ] && [ -n "$up" ]; do case $up in */*) up=${up%/*} ;; *) up=. ;; esac; done
         up=${up:-/}
         # Of a path that is not there, a directory above it that can be searched proves the absence.
         [ $is = absent ] && [ ! -x "$up" ] && is=unseen

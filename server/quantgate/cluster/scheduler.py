@@ -6,23 +6,28 @@ Nothing is concluded here. A queue or an accounting that did not answer is None 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from ..errors import Unreachable
+from ..errors import ClusterError, Unreachable
 from . import look_directories, words
-from .connection import Connection
+from .connection import MAX_OUTPUT, Connection
 from .look_directories import Directory
 
 LOOK_SECONDS = 45.0
 MOST_IDS = 2000
+"""In one command line, which a login shell takes up to 128 KB of."""
 _SCRIPT = Path(__file__).with_name("look.sh")
 _FIELD = "\x1f"
+_LOGS = re.compile(r"/logs(?=/)")
+_RUN = "/run.sub"
+_AFTER = re.compile(r"afternotok:(\d+)")
 _ID = re.compile(r"\d{1,12}(?:_\d{1,9})?")
 _WIDE = 11
 """Columns of a queue's row that tells the output file; an old squeue cannot, and its rows have 10."""
-_SECTIONS = ("chains", "changes", "contents", "said", "accounting", "users", "answers", "queue")
+_SECTIONS = ("places", "chains", "changes", "contents", "said", "accounting", "users", "answers", "queue")
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,48 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     users: dict[str, str] = field(default_factory=dict)
 
+    # One pass over all rows for all tasks of a look: a sweep has a thousand of each.
+
+    @cached_property
+    def queued_in(self) -> Mapping[str, list[str]]:
+        """Ids of the queue by the task directory that their output or their script is in."""
+        found: dict[str, list[str]] = {}
+        for i, job in (self.queue or {}).items():
+            places = [job.output[: match.start()] for match in _LOGS.finditer(job.output)]
+            if job.command.endswith(_RUN):
+                places.append(job.command.removesuffix(_RUN))
+            for place in dict.fromkeys(places):
+                found.setdefault(place, []).append(i)
+        return found
+
+    @cached_property
+    def queued_of(self) -> Mapping[str, list[str]]:
+        """Ids of the queue by themselves, and by the array that they are of."""
+        return _by_base(self.queue or {}, itself=True)
+
+    @cached_property
+    def queued_after(self) -> Mapping[str, list[str]]:
+        """Ids of the queue by each job that they wait for to fail."""
+        found: dict[str, list[str]] = {}
+        for i, job in (self.queue or {}).items():
+            for before in dict.fromkeys(_AFTER.findall(job.dependency)):
+                found.setdefault(before, []).append(i)
+        return found
+
+    @cached_property
+    def accounted_of(self) -> Mapping[str, list[str]]:
+        """Ids of the accounting by the array that they are of."""
+        return _by_base(self.accounting or {}, itself=False)
+
+
+def _by_base(jobs: Mapping[str, Job], *, itself: bool) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for i in jobs:
+        base, of_array, _ = i.partition("_")
+        for key in (i, base) if of_array and itself else (base,) if of_array or itself else ():
+            found.setdefault(key, []).append(i)
+    return found
+
 
 def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[str] = ()) -> Snapshot:
     """Look at any number of runs in one round trip.
@@ -95,7 +142,7 @@ def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[s
         connection: To the cluster's login node.
         directories: Task directories; the jobs in their `.slurm_job_id.list` are looked up too. One that ends with "/" is an
             invocation's: its tasks are looked at, or it itself when it has none.
-        job_ids: Further jobs.
+        job_ids: Further jobs, at most `MOST_IDS`.
 
     Raises:
         BadInput: A directory or an id is not one.
@@ -103,9 +150,17 @@ def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[s
         ClusterError: It does not let us in.
     """
     paths = [words.operand(d, "run directory") for d in directories]
-    ids = [i for i in job_ids if _ID.fullmatch(i)][:MOST_IDS]
+    ids = [i for i in job_ids if _ID.fullmatch(i)]
+    if len(ids) > MOST_IDS:
+        raise ValueError(f"{len(ids)} job ids in one command line; {MOST_IDS} fit")
     argv = ["sh", "-s", "--", ",".join(ids) or "-", *paths]
     done = connection.run(argv, stdin=_SCRIPT.read_bytes(), seconds=LOOK_SECONDS)
+    if done.truncated:
+        raise ClusterError(
+            f"{connection.host} has more to tell of these runs than {MAX_OUTPUT >> 20} MB",
+            where=f"{len(paths)} directories and the jobs of your account in the queue",
+            fix="ask for fewer runs at once, or for one task by host:/path",
+        )
     if not done.out.rstrip().endswith("@end"):
         last = (done.err or done.out).strip().splitlines()[-1:] or ["nothing"]
         raise Unreachable(
@@ -124,7 +179,7 @@ def parse(text: str) -> Snapshot:
         elif line != "@end":
             sections[current].append(line)
     clock = sections[""][0].split(" ") if sections[""] else []
-    if len(clock) != 4 or clock[0] != "@clock" or not clock[1].isdigit():
+    if len(clock) != 4 or clock[0] != "@clock" or words.whole(clock[1]) is None:
         raise Unreachable(
             "The cluster's shell gave no answer that can be read",
             fix="run a plain `ssh HOST true`: it must print nothing",
@@ -141,7 +196,11 @@ def parse(text: str) -> Snapshot:
         queue={j.job_id: j for j in seen if j} if seen is not None else None,
         accounting=dict(kept) if kept is not None else None,
         problems=tuple(p for p in (queue_problem, accounting_problem) if p),
-        users={uid: name for name, _, uid in (line.partition(":") for line in sections["users"]) if uid.isdigit()},
+        users={
+            uid: name
+            for name, _, uid in (line.partition(":") for line in sections["users"])
+            if words.whole(uid) is not None
+        },
     )
 
 
@@ -154,10 +213,6 @@ def _rows(lines: list[str], program: str) -> tuple[list[list[str]] | None, str]:
     words_of = re.sub(r"^(?:\w+: )?(?:error: )?", "", said[0])[:200] if said else ""
     why = "no answer within its time limit" if code in {"124", "137"} else words_of or f"exit code {code or 'none'}"
     return None, f"{program}: {why}"
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
 
 
 def _word(text: str) -> str:
@@ -173,8 +228,8 @@ def _queued(row: list[str]) -> Job | None:
         reason=_word(row[2]),
         dependency=_word(row[3]),
         comment=_word(row[4]),
-        started=_number(row[5]),
-        submitted=_number(row[6]),
+        started=words.whole(row[5]),
+        submitted=words.whole(row[6]),
         name=row[7],
         command=_word(row[8]),
         output=_word(row[9]) if len(row) >= _WIDE else "",
@@ -192,13 +247,13 @@ def _accounted(row: list[str]) -> list[tuple[str, Job]]:
         state=state.strip().rstrip("+"),
         by=by.strip(),
         reason=_word(row[4]),
-        exit_code=_number(code) if ended else None,
-        signal=_number(signal) or 0,
-        submitted=_number(row[5]),
-        started=_number(row[6]),
-        ended=_number(row[7]),
-        elapsed=_number(row[8]),
-        limit=_number(row[9]),
+        exit_code=words.whole(code) if ended else None,
+        signal=words.whole(signal) or 0,
+        submitted=words.whole(row[5]),
+        started=words.whole(row[6]),
+        ended=words.whole(row[7]),
+        elapsed=words.whole(row[8]),
+        limit=words.whole(row[9]),
         name=row[10],
     )
     return [(key, job) for key in dict.fromkeys((row[0], row[1]))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +15,15 @@ from pathlib import Path
 
 from .. import children
 from ..errors import BadInput, ClusterError
+from ..system.files import open_plain
 from . import words
 
 RESOLVE_SECONDS = 10.0
 CONFIG_VARIABLE = "QUANTGATE_SSH_CONFIG"
 MAX_CONFIG_BYTES = 1 << 20
 MAX_INCLUDES = 64
+_HOST = re.compile(r"(?:[\w.+\\-]{1,64}@)?(?:[\w.-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,16})?\]?)")
+"""A name or an address, with a user before it; letters of any language, as the hosts of an intranet may have."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def resolve(host: str) -> HostSettings:
         ClusterError: There is no ssh here, or its configuration is broken.
     """
     words.operand(host, "host")
-    if " " in host or host.count("@") > 1:
+    # ssh_config's `Match exec` and ProxyCommand bring the name into a shell; OpenSSH itself refuses such names from 9.6 on only.
+    if not _HOST.fullmatch(host):
         raise BadInput(f"{host[:80]!r} is no host", fix="give an alias of your ssh_config, a host name, or user@host")
     if shutil.which("ssh") is None:
         raise ClusterError("There is no ssh client on this machine", fix="install OpenSSH's client; NEL needs it too")
@@ -97,8 +102,8 @@ def resolve_jump(host: str) -> HostSettings:
     """What ssh would use for one host of ProxyJump, which may carry a port (`user@host:port`, `ssh://user@host:port`)."""
     bare = host.removeprefix("ssh://").rstrip("/")
     name, colon, port = bare.rpartition(":")
-    if colon and port.isdigit() and not name.endswith(":"):
-        return replace(resolve(name), port=int(port))
+    if colon and (number := words.whole(port)) is not None and not name.endswith(":"):
+        return replace(resolve(name), port=number)
     return resolve(bare)
 
 
@@ -117,7 +122,7 @@ def _settings(host: str, text: str) -> HostSettings:
     return HostSettings(
         alias=host,
         hostname=one("hostname", host.rpartition("@")[2]),
-        port=int(one("port", "22")),
+        port=words.whole(one("port")) or 22,
         user=one("user"),
         identity_files=tuple(k for k in keys if k.is_file()),
         identities_only=one("identitiesonly") == "yes",
@@ -158,9 +163,9 @@ def _host_lines(path: Path, depth: int, budget: list[int]) -> Iterator[list[str]
     if depth > 8 or budget[0] < 0:
         return
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             text = file.read(MAX_CONFIG_BYTES).decode("utf-8", "replace")
-    except OSError:
+    except (OSError, ValueError):
         return
     for line in text.splitlines():
         name, _, rest = line.strip().replace("=", " ", 1).partition(" ")
@@ -168,7 +173,15 @@ def _host_lines(path: Path, depth: int, budget: list[int]) -> Iterator[list[str]
             yield rest.replace('"', "").split()
         elif name.lower() == "include":
             for part in rest.replace('"', "").split():
-                wanted = Path(part).expanduser()
-                base = wanted if wanted.is_absolute() else path.parent / wanted
-                for included in sorted(base.parent.glob(base.name))[:MAX_INCLUDES]:
+                for included in _included(path.parent, part):
                     yield from _host_lines(included, depth + 1, budget)
+
+
+def _included(folder: Path, part: str) -> list[Path]:
+    """The files that a word after `Include` means; none for a word that cannot be one."""
+    try:
+        wanted = Path(part).expanduser()
+        base = wanted if wanted.is_absolute() else folder / wanted
+        return sorted(base.parent.glob(base.name))[:MAX_INCLUDES]
+    except (OSError, ValueError, RuntimeError):
+        return []

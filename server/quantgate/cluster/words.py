@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..errors import BadInput
 
 MAX_WORD = 4096
+MAX_DIGITS = 18
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -32,6 +33,21 @@ def operand(value: str, what: str) -> str:
     if len(value) > MAX_WORD:
         raise BadInput(f"The {what} has {len(value)} characters", fix=f"at most {MAX_WORD} can be sent to a cluster")
     return value
+
+
+def whole(text: str) -> int | None:
+    """A whole number that a program on a cluster printed; None for anything else.
+
+    `str.isdigit` also takes `²`, and Python's `int` refuses more than 4,300 digits: what is printed there is not trusted.
+    """
+    return int(text) if len(text) <= MAX_DIGITS and text.isascii() and text.isdigit() else None
+
+
+def nanoseconds(text: str) -> int:
+    """A time as `find` prints it (`1763740000.1234567890`), in nanoseconds since the epoch; 0 for what is none."""
+    seconds, _, fraction = text.partition(".")
+    sign, number = (-1, seconds[1:]) if seconds.startswith("-") else (1, seconds)
+    return sign * (whole(number) or 0) * 10**9 + (whole(fraction[:9].ljust(9, "0")) or 0)
 
 
 def line(argv: Sequence[str]) -> str:

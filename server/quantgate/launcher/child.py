@@ -74,11 +74,14 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     if dry_run:
         orphans.end_with(request["parent"])
     _leave_export_clients_out()
-    from . import local_start, process_executor, slurm_scripts  # noqa: F401 - importing the former registers the executor
+    # Importing the process executor registers it.
+    from . import catalogue_reading, local_start, process_executor, secret_values, slurm_scripts  # noqa: F401
 
     _use_invocation_id(request["invocation_id"])
     _repair_local_dry_run()
+    catalogue_reading.use()
     local_start.use()
+    secret_values.use()
     if dry_run:
         slurm_scripts.keep_below(request["output_dir"])
     from nemo_evaluator_launcher.api.functional import run_eval

@@ -108,7 +108,11 @@ def _commands(config: Mapping[str, Any]) -> Iterator[Command]:
         # In a container these steer the container's programs; here they steer this machine's.
         for place, section in [("", config), *places]:
             yield from _steering(place, _at(section, "env_vars"))
-    raw = {"process": raw_values.of_process, "local": raw_values.of_local}.get(execution)
+    raw = {
+        "process": raw_values.of_process,
+        "local": raw_values.of_local,
+        "slurm": raw_values.of_slurm,
+    }.get(execution)
     for value in raw(config) if raw else ():
         yield Command(value.place, value.text, value.becomes)
 

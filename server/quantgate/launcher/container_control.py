@@ -18,7 +18,8 @@ from pathlib import Path
 import psutil
 
 from .. import children, redact
-from ..errors import LauncherError
+from ..errors import LauncherError, StorageError
+from ..system.files import open_plain
 from ..system.machine import boot_id
 from ..system.processes import KILL
 from .process_control import still_there
@@ -47,7 +48,7 @@ def names(task: Path) -> tuple[str, ...]:
         task: The task's directory.
     """
     try:
-        with (task / "run.sh").open("rb") as file:
+        with open_plain(task / "run.sh") as file:
             text = file.read(MAX_SCRIPT).decode("utf-8", "replace")
     except OSError:
         return ()
@@ -281,9 +282,9 @@ def _listed(wanted: Sequence[str], *options: str) -> list[str]:
 def _engine(*arguments: str) -> str:
     try:
         done = children.run(["docker", *arguments], stdin=b"", env=os.environ, seconds=ENGINE_SECONDS)
-    except OSError as error:
+    except StorageError as error:
         raise LauncherError(
-            f"The container engine cannot be called: {error.strerror}", fix="put docker (or podman as docker) on PATH"
+            f"The container engine cannot be called: {error.what}", fix="put docker (or podman as docker) on PATH"
         ) from None
     if done.timed_out or (done.returncode != 0 and arguments[0] == "ps"):
         last = redact.redact(done.output.strip().rpartition("\n")[2])[:200]

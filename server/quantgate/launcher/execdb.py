@@ -16,12 +16,15 @@ from typing import Any, BinaryIO
 
 from .. import workspace
 from ..errors import StorageError
+from ..system.files import open_plain
 
 MAX_LINE = 4 << 20
 """Bytes; a longer line is no record (NEL's hold one composed config, some ten thousand bytes)."""
 MOST_JOBS = 50_000
 """Remembered; the oldest are forgotten."""
 MAX_FIELD = 4096
+MOST_BYTES = 128 << 20
+"""Of a record that is read for the first time, from its end: a job takes some kilobytes."""
 _CHUNK = 1 << 20
 _MARK = 64
 _PLACES = {
@@ -151,11 +154,14 @@ class _Record:
 
     def read(self, path: Path) -> list[Job]:
         """Every job that the file records, each as it was written last."""
-        with self._lock, path.open("rb", buffering=0) as file:
+        with self._lock, open_plain(path) as file:
             found = os.fstat(file.fileno())
             if (path, found.st_dev, found.st_ino) != self._file or not self._is_continued(file, found.st_size):
                 self._forget()
                 self._file = (path, found.st_dev, found.st_ino)
+                # What was written last counts; the first line may be cut.
+                self._offset = max(0, found.st_size - MOST_BYTES)
+                self._skipping = self._offset > 0
             file.seek(self._offset)
             for line in self._lines(file):
                 self._take(line)

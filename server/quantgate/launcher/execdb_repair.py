@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..system.files import open_plain
 from .execdb import MAX_LINE, path
 
 VARIABLE = "NEMO_EVALUATOR_EXEC_DB_FILE"
@@ -47,7 +48,7 @@ def use(invocation_id: str) -> None:
 def records(file: Path, invocation_id: str) -> Iterator[dict[str, Any]]:
     """The whole records of one invocation, as they stand in NEL's file."""
     try:
-        with file.open("rb") as lines:
+        with open_plain(file) as lines:
             while line := lines.readline(MAX_LINE):
                 if invocation_id.encode() not in line:
                     continue

@@ -27,7 +27,7 @@ _NAMED = re.compile(rb"api_?key", re.IGNORECASE)
 
 
 def stage(artifacts: Path, place: Path) -> Path:
-    """A copy of a task's artifacts without its secrets; what has none is the same file (a hard link), not a second one.
+    """A copy of a task's artifacts without its secrets and links; what has none is the same file (a hard link), not a second one.
 
     Args:
         artifacts: The task's own directory, which is not changed.
@@ -35,12 +35,17 @@ def stage(artifacts: Path, place: Path) -> Path:
     """
     from nemo_evaluator_launcher.exporters.utils import get_copytree_ignore
 
-    shutil.copytree(artifacts, place, ignore=get_copytree_ignore(), copy_function=_link)
+    unwanted = get_copytree_ignore()
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        # A link may lead anywhere on this machine, and what it leads to would be uploaded.
+        return {*unwanted(folder, names), *(name for name in names if Path(folder, name).is_symlink())}
+
+    shutil.copytree(artifacts, place, ignore=left_out, copy_function=_link)
     for name in SETTINGS:
         _mask_settings(place / name)
     for file in place.rglob("*.json"):
-        if not file.is_symlink():
-            _mask_keys(file)
+        _mask_keys(file)
     return place
 
 

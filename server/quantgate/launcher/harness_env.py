@@ -61,6 +61,7 @@ _PASSED_PREFIXES = (
     "ADAPTER_",
 )
 _PASSED_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
+_BOUNDS = Path(__file__).with_name("harness_bounds.txt")
 _DISK_FULL = ("No space left on device", "Errno 28", "Disk quota exceeded")
 
 
@@ -165,6 +166,7 @@ def _build(wheel: HarnessWheel, build: Path, log: TextIO) -> None:
     _command([sys.executable, "-m", "venv", str(build)], wheel, log)
     pip = [str(build / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     pip += ["--progress-bar", "off"]
+    pip += ["--constraint", str(_BOUNDS)]
     _say(log, f"installing {' '.join(wheel.requirements)}")
     _command([*pip, *wheel.requirements], wheel, log)
     if wheel.alone:

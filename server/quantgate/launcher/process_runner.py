@@ -39,6 +39,8 @@ INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
 SERVER_ERROR_MARKER = ".nemo_evaluator_server_error"
 CANCELLED = "stage.cancelled"
 RESUMING = "stage.resuming"
+ATTEMPT = ".attempt-"
+"""In the name of a log of an attempt before a resume (`client_stdout.attempt-1.log`); runs/scanner/files.py reads it."""
 EXPORT_VARIABLE = "QUANTGATE_EXPORT_"
 TASK_VARIABLE = "QUANTGATE_TASK_{index}_"
 """Prefix under which a task's declared variables travel in the runner's environment; they are on no disk."""
@@ -104,8 +106,21 @@ def _task_environment(task: PlannedTask, environment: Path) -> dict[str, str]:
     return {**base, **harness_env.variables(require_wheel(task.harness), environment), **declared}
 
 
+def _put_aside(logs: Path) -> None:
+    """Give the logs of the attempt before a name of their own: what broke it says nothing of the one that begins.
+
+    NEL's script for containers (0.2.6) begins its log anew; a job on a cluster has logs of its own.
+    """
+    number = 1 + sum(1 for _ in logs.glob(f"client_stdout{ATTEMPT}*.log"))
+    for name in ("client_stdout", "stdout", "install"):
+        with contextlib.suppress(FileNotFoundError):
+            (logs / f"{name}.log").rename(logs / f"{name}{ATTEMPT}{number}.log")
+
+
 def _begin(logs: Path, artifacts: Path, record: RunnerRecord) -> None:
-    """Take a task up: the stage files and markers of an earlier run go, its logs and artifacts stay."""
+    """Take a task up: the stage files and markers of an earlier run go, its logs are put aside, its artifacts stay."""
+    if (logs / "stage.pre-start").exists():
+        _put_aside(logs)
     for stage in ("exit", "running", "pre-start"):
         (logs / f"stage.{stage}").unlink(missing_ok=True)
     # nemo-evaluator removes these itself, but only once its config is found valid (0.2.8).

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..system.files import open_plain
 from . import execdb
 
 
@@ -20,7 +21,7 @@ def config_of(invocation_id: str) -> Mapping[str, Any] | None:
     wanted = f'"{invocation_id}"'.encode()
     found: Mapping[str, Any] | None = None
     try:
-        with execdb.path().open("rb") as file:
+        with open_plain(execdb.path()) as file:
             while line := file.readline(execdb.MAX_LINE):
                 if wanted in line:
                     found = _config(line, invocation_id) or found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from ..system.files import open_plain
 from ..system.machine import boot_id, start_ticks
 from ..system.processes import session_of
 
@@ -69,7 +70,7 @@ def write_runner(path: Path, record: RunnerRecord) -> None:
 def read_runner(path: Path) -> RunnerRecord | None:
     """The record in a runner.json; None when it is absent, half-written or not one."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             data = json.loads(file.read(MAX_RECORD_BYTES))
         record = RunnerRecord(
             pid=int(data["pid"]),
@@ -79,7 +80,7 @@ def read_runner(path: Path) -> RunnerRecord | None:
             start_ticks=int(data.get("start_ticks", 0)),
             tasks=tuple(str(task) for task in data.get("tasks") or ()),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return record if record.pid > 0 else None
 
