@@ -37,3 +37,24 @@ def test_whoever_waits_for_a_look_that_hangs_is_told_and_the_next_one_is_served(
     go_on.set()
     first.join(5)
     assert desk.ask(["/r/b/"], []).user == "me"
+
+
+def test_an_answer_that_took_long_holds_as_long_as_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looks = [100.0], [0]
+
+    def look(_: object, __: Sequence[str], ___: Sequence[str] = ()) -> Snapshot:
+        looks[0] += 1
+        now[0] += 10.0
+        return Snapshot(1, "me", "1")
+
+    monkeypatch.setattr(scheduler, "look", look)
+    monkeypatch.setattr(connection, "connection", lambda host: host)
+    monkeypatch.setattr(looking.time, "monotonic", lambda: now[0])
+    desk = looking._Desk("login")
+    for later in (0.0, 4.0, 5.0):
+        now[0] += later
+        desk.ask(["/r/a/"], [])
+    assert looks == [1]
+    now[0] += 2.0
+    desk.ask(["/r/a/"], [])
+    assert looks == [2]

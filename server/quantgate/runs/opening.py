@@ -2,23 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-from pathlib import Path
-from typing import BinaryIO
+from ..system.files import open_plain as open_file
 
-from ..system import files
-
-
-def open_file(path: Path) -> BinaryIO:
-    """A plain file, for reading.
-
-    Raises:
-        OSError: It cannot be opened, or is no plain file.
-    """
-    descriptor = files.open_to_read(path)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no plain file", str(path))
-    return os.fdopen(descriptor, "rb")
+__all__ = ["open_file"]

@@ -5,6 +5,7 @@ Twenty callers at once cost two looks over one connection: the first one's, and 
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from ...errors import ClusterError, QuantgateError, Unreachable
 from .remote import RemoteRun
 
 FRESH_SECONDS = 2.0
+"""How long an answer holds; one that took longer holds as long as that, or one call about many runs would look again and again."""
 MOST_CHARACTERS = 60_000
 """Of the places in one command line; a shell takes 128 KB. More are asked for in turn."""
 MOST_HOSTS = 8
@@ -33,6 +35,10 @@ class _Batch:
     job_ids: dict[str, None] = field(default_factory=dict)
     answer: Snapshot | QuantgateError | None = None
     answered: float = 0.0
+    took: float = 0.0
+
+    def fresh(self) -> bool:
+        return time.monotonic() - self.answered < max(FRESH_SECONDS, self.took)
 
     def covers(self, places: Sequence[str], job_ids: Sequence[str]) -> bool:
         return all(p in self.places for p in places) and all(i in self.job_ids for i in job_ids)
@@ -51,7 +57,7 @@ class _Desk:
     def ask(self, places: Sequence[str], job_ids: Sequence[str]) -> Snapshot:
         with self._turn:
             last = self._last
-            if last and time.monotonic() - last.answered < FRESH_SECONDS and last.covers(places, job_ids):
+            if last and last.fresh() and last.covers(places, job_ids):
                 return _unwrapped(last)
             mine = self._next
             mine.places.update(dict.fromkeys(places))
@@ -64,10 +70,12 @@ class _Desk:
             if mine.answer is not None:
                 return _unwrapped(mine)
             self._busy, self._next = True, _Batch()
+        begun = time.monotonic()
         try:
             mine.answer = self._look(mine)
         finally:
             with self._turn:
+                mine.took = time.monotonic() - begun
                 if mine.answer is None:
                     mine.answer = ClusterError(f"The look at {self._host} failed", fix="call this again")
                 mine.answered = time.monotonic()
@@ -83,16 +91,19 @@ class _Desk:
         try:
             link = connection.connection(self._host)
             found: Snapshot | None = None
-            for part in _parts(list(batch.places)):
-                seen = scheduler.look(link, part, list(batch.job_ids))
+            ids = list(batch.job_ids)
+            slices = [ids[at : at + scheduler.MOST_IDS] for at in range(0, len(ids), scheduler.MOST_IDS)]
+            # Each place and each id is asked for once, however many command lines that takes.
+            for part, some in itertools.zip_longest(_parts(list(batch.places)), slices, fillvalue=()):
+                seen = scheduler.look(link, part, some)
                 found = seen if found is None else _joined(found, seen)
-            return found or scheduler.look(link, [], list(batch.job_ids))
+            return found or scheduler.look(link, [], [])
         except QuantgateError as error:
             return error
 
 
 def look(run: RemoteRun) -> Snapshot:
-    """A run's cluster as it was at most `FRESH_SECONDS` ago.
+    """A run's cluster as it was at most `FRESH_SECONDS` ago, or as long as it takes to answer.
 
     Raises:
         Unreachable: It does not answer.

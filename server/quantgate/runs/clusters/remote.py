@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from ...cluster import hosts, ssh_settings
+from ...cluster import hosts, ssh_settings, words
 from ...errors import BadInput
 from ...launcher import execdb
 from ..rundir import invocation_in, is_task_name
@@ -124,4 +124,4 @@ def with_record(run: RemoteRun, jobs: Mapping[str, execdb.Job]) -> RemoteRun:
 
 def _index(directory: str) -> tuple[int, str]:
     tail = directory.rpartition(".")[2]
-    return (int(tail) if tail.isdecimal() else 0, directory)
+    return (words.whole(tail) or 0, directory)

@@ -81,7 +81,7 @@ def read_pages(run: RemoteRun, *, task: str, source: str, file: str, lines: int,
     ]
     notes = [f"{outside} leads out of the run's directory and is not read."] if outside else []
     notes += [f"Could not be read: {unreadable}."] if unreadable else []
-    return RemotePages(entries, max(0, int(answer["count"]) - len(answer["pages"])), tuple(notes))
+    return RemotePages(entries, max(0, answer.get("count", 0) - len(answer["pages"])), tuple(notes))
 
 
 def _refuse(answer: Mapping[str, Any], run: RemoteRun, task: str, source: str, file: str, before: int) -> None:
@@ -91,12 +91,12 @@ def _refuse(answer: Mapping[str, Any], run: RemoteRun, task: str, source: str, f
         )
     if task and not answer["tasks"]:
         raise UnknownName("task", task, where=run.address, fix="leave `task` empty for all; status names them")
-    if not answer["count"]:
+    if not answer.get("count"):
         if source != ALL and source not in answer["roles"]:
             raise UnknownName("log source", source, fix="there are: " + ", ".join([ALL, *map(str, answer["roles"])]))
         if file:
             raise UnknownName("log file", file, fix="there are: " + ", ".join(map(str, answer["names"][:_NAMED])))
-    if before and answer["count"] > 1:
+    if before and answer.get("count", 0) > 1:
         raise BadInput(
             "`before` is an offset in one file, and several match",
             where=", ".join(f"{t}/{n}" for t, n in answer["matched"][:6]),

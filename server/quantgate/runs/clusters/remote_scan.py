@@ -96,7 +96,7 @@ def _told(text: str) -> dict[str, Any]:
         if kind == "@file":
             file, _, size = rest.partition("\t")
             answer["files"] += 1
-            answer["bytes"] += int(size) if size.strip().isdigit() else 0
+            answer["bytes"] += words.whole(size.strip()) or 0
         elif kind == "@gone":
             answer["gone"] = "No such directory"
         elif kind == "@task":
@@ -104,7 +104,7 @@ def _told(text: str) -> dict[str, Any]:
         elif kind == "@cut":
             answer["cut"] += {rest or file}.difference(answer["cut"])
         elif kind == "@left_out":
-            answer["left_out"] += int(rest) if rest.strip().isdigit() else 0
+            answer["left_out"] += words.whole(rest.strip()) or 0
         elif kind in {"@absent", "@outside"}:
             answer[kind[1:]].append(rest)
         elif kind in {"@sample", "@count"}:
@@ -112,12 +112,13 @@ def _told(text: str) -> dict[str, Any]:
             earlier = file in before and name != PATTERN_CLASS
             empty = {"name": name, "earlier": earlier, "count": 0, "samples": [], "files": {}}
             found = classes.setdefault((name, earlier), empty)
-            number, _, line = rest.partition("\t")
+            given, _, line = rest.partition("\t")
+            number = words.whole(given)
             if kind == "@count":
-                found["count"] += int(number) if number.isdigit() else 0
-                found["files"][file] = int(number) if number.isdigit() else 0
-            elif len(found["samples"]) < 3 and number.isdigit():
-                found["samples"].append({"file": file, "line": int(number), "text": line, "begins": 0})
+                found["count"] += number or 0
+                found["files"][file] = number or 0
+            elif len(found["samples"]) < 3 and number is not None:
+                found["samples"].append({"file": file, "line": number, "text": line, "begins": 0})
     return answer | {"classes": [c for c in classes.values() if c["count"]]}
 
 
@@ -135,7 +136,7 @@ def _earlier(text: str) -> set[str]:
         elif kind == "@file":
             path, _, size = rest.partition("\t")
             name = path.rpartition("/")[2]
-            bytes_of = int(size) if size.strip().isdigit() else 0
+            bytes_of = words.whole(size.strip()) or 0
             found.setdefault(task, []).append(Found(name, role_of(name), bytes_of, 0.0, job_of(name)))
     earlier = {name: earlier_jobs(logs, chains.get(name, {})) for name, logs in found.items()}
     return {f"{name}/{log.name}" for name, logs in found.items() for log in logs if log.job in earlier[name]}

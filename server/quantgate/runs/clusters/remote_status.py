@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ...cluster import words
 from ...cluster.look_directories import Directory
 from ...cluster.scheduler import Snapshot
 from ...errors import BadInput, ClusterError
@@ -155,4 +156,4 @@ def _eta(done: int | None, expected: int | None, told: SlurmState, age: int) -> 
 
 def _index(path: str) -> tuple[int, str]:
     tail = path.rpartition(".")[2]
-    return (int(tail) if tail.isdecimal() else 0, path)
+    return (words.whole(tail) or 0, path)

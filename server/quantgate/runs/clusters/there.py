@@ -12,6 +12,7 @@ from ...cluster.connection import Connection
 from ...errors import ClusterError, Unreachable
 from .. import scanner
 from ..sanitise import one_line
+from . import answers
 
 MODULES = ("reading", "lines", "tracebacks", "files", "stream", "search", "program", "pages")
 """Of `scanner`, in the order of their imports."""
@@ -61,10 +62,11 @@ def ask(link: Connection, module: str, request: Mapping[str, Any], seconds: floa
     # What a login shell prints comes before it.
     try:
         answer = json.loads(done.out.strip().rpartition("\n")[2])
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise Unreachable(f"{link.host} broke off in the middle of its answer", fix="call this again")
+    answers.require(answer, module, link.host)
     return answer
 
 

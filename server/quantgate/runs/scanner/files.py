@@ -4,6 +4,8 @@ import os
 import re
 from typing import Dict, List, NamedTuple, Tuple
 
+from .reading import OPEN
+
 MAX_FILES = 200
 
 ROLES = (
@@ -18,6 +20,9 @@ ROLES = (
 ORDER = ("client", "server", "runner", "install", "slurm", "proxy", "export")
 # NEL 0.2.6: slurm-JID.log, client-JID.log, server-INSTANCE-JID-TASK.log, proxy-JID…, export-JID….
 _JOB = re.compile(r"(?:slurm|client|proxy|export)-(\d{1,12})(?:[._-].*)?|server-\d+-(\d{1,12})-.*")
+# The process executor's name for a log of an attempt before a resume: client_stdout.attempt-1.log.
+_ATTEMPT = re.compile(r"\.(attempt-(\d{1,6}))(?=\.log\Z)")
+_BEFORE_ALL = -(10**7)
 _CHAIN_BYTES = 64 * 1024
 _TASK = re.compile(r"(.+)\.(\d{1,6})")
 
@@ -34,11 +39,15 @@ class Found(NamedTuple):
 
 def role_of(name: str) -> str:
     """Whose output a file is by its name; empty when it is no log."""
-    return next((role for pattern, role in ROLES if pattern.fullmatch(name)), "")
+    plain = _ATTEMPT.sub("", name)
+    return next((role for pattern, role in ROLES if pattern.fullmatch(plain)), "")
 
 
 def job_of(name: str) -> str:
-    """The Slurm job that a log's name holds; empty when it holds none."""
+    """The Slurm job that a log's name holds, or the attempt of a run without jobs; empty when it holds none."""
+    attempt = _ATTEMPT.search(name)
+    if attempt is not None:
+        return attempt.group(1)
     match = _JOB.fullmatch(name)
     return "" if match is None else match.group(1) or match.group(2)
 
@@ -50,8 +59,14 @@ def newest_first(found: List[Found], chain: Dict[str, int]) -> List[Found]:
         found: The logs of a task.
         chain: The place of each job in the task's chain.
     """
-    place = {job: chain.get(job, int(job) if job else -1) for job in {f.job for f in found}}
+    place = {job: chain.get(job, _place(job)) for job in {f.job for f in found}}
     return sorted(found, key=lambda f: (-place[f.job], ORDER.index(f.role), -f.modified, f.name))
+
+
+def _place(job: str) -> int:
+    """The place of a job without a chain; attempts come before what has the plain names."""
+    attempt = job.partition("attempt-")[2]
+    return _BEFORE_ALL + int(attempt) if attempt else int(job or -1)
 
 
 def listing(logs: str, run: str) -> Tuple[List[Found], List[str]]:
@@ -99,7 +114,9 @@ def leads_out(entry: "os.DirEntry[str]", base: str, root: str) -> bool:
 def chain_of(task: str) -> Dict[str, int]:
     """The place of each job in a task's chain, from NEL's record of it; empty when there is none."""
     try:
-        with open(os.path.join(task, ".slurm_job_id.list"), "rb") as file:
+        # Not to wait for whoever writes into a named pipe, nor for the end of a device.
+        descriptor = os.open(os.path.join(task, ".slurm_job_id.list"), OPEN)
+        with os.fdopen(descriptor, "rb") as file:
             ids = re.findall(rb"\d{1,12}", file.read(_CHAIN_BYTES))
     except OSError:
         return {}
@@ -107,11 +124,14 @@ def chain_of(task: str) -> Dict[str, int]:
 
 
 def earlier_jobs(found: List[Found], chain: Dict[str, int]) -> List[str]:
-    """The jobs that a later one of the same task took over from.
+    """The jobs, or the attempts, that a later one of the same task took over from.
 
     A follow-on that only sees that there is nothing to resume takes over nothing: NEL 0.2.6 writes a job into its record of the
     chain when it goes to work. Without that record, the jobs with a log of the client or a server are those that worked.
     """
+    attempts = {f.job for f in found if f.job.startswith("attempt-")}
+    if attempts:
+        return sorted(attempts)
     jobs = {f.job for f in found if f.job and f.size}
     working = {job for job in jobs if job in chain} or {
         f.job for f in found if f.job in jobs and f.role in {"client", "server"}

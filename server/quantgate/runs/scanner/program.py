@@ -13,6 +13,8 @@ from .search import SAMPLES, Looked, Search
 MOST_LOGS = 1000
 MOST_COUNTED = 50
 """Logs whose own count of a class is handed on."""
+MOST_CUT = 100
+"""Names of logs that were not read to their end; the others are counted."""
 
 
 class _Class:
@@ -51,7 +53,7 @@ def scan(request: Dict[str, Any]) -> Dict[str, Any]:
         request["side_by_side"],
     )
     answer: Dict[str, Any] = {name: [] for name in ("unreadable", "outside", "absent", "cut", "succeeded")}
-    answer.update(files=0, bytes=0, left_out=0, complaint="")
+    answer.update(files=0, bytes=0, left_out=0, cut_logs=0, cut_bytes=0, complaint="")
     classes: Dict[Any, _Class] = {}
     benign: Dict[str, int] = {}
     tasks = request["tasks"]
@@ -94,7 +96,7 @@ def _scan_task(
             answer["left_out"] += 1
             continue
         if time.monotonic() > search.deadline:
-            answer["cut"].append(name)
+            _cut(answer, name, log.size)
             continue
         try:
             looked = search.file(os.path.join(task["logs"], log.name), log.size)
@@ -105,12 +107,19 @@ def _scan_task(
         answer["bytes"] += looked.read
         answer["complaint"] = answer["complaint"] or looked.complaint
         if looked.cut:
-            answer["cut"].append(name)
+            _cut(answer, name, log.size - looked.read)
         for kind in looked.seen.counts:
             before = log.job in earlier and kind != search.own
             classes.setdefault((kind, before), _Class(kind, before)).add(name, looked)
         for kind, count in looked.seen.benign.items():
             benign[kind] = benign.get(kind, 0) + count
+
+
+def _cut(answer: Dict[str, Any], name: str, unread: int) -> None:
+    answer["cut_logs"] += 1
+    answer["cut_bytes"] += max(0, unread)
+    if len(answer["cut"]) < MOST_CUT:
+        answer["cut"].append(name)
 
 
 def _wanted(found: List[Found], roles: Sequence[str], file: str) -> List[Found]:

@@ -42,6 +42,9 @@ def checked(pattern: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise BadInput("The pattern takes grep too long", fix="write a simpler one, with smaller repetitions") from None
+    except OSError as error:
+        why = f"This machine cannot start grep: {error.strerror}"
+        raise StorageError(why, fix="end other programs, or leave `pattern` empty") from None
     if done.returncode == 127:
         raise StorageError("There is no grep on this machine", fix="install it, or leave `pattern` empty")
     if done.returncode not in {0, 1}:

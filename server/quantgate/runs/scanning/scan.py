@@ -20,8 +20,8 @@ from .signatures import TRACEBACK, Fact, Severity, Signature, SignatureTable, lo
 ScanVerdict = Literal["clean", "suspicious", "failed"]
 
 SAMPLE_CHARACTERS = 300
-SECONDS = 150.0
-"""A scan ends then, and says what it did not read."""
+SECONDS = 45.0
+"""A scan ends then, and says what it did not read: several clients end a call after 60, and an answer that comes later is lost."""
 SIDE_BY_SIDE = 4
 """Parts of one large log that are searched at once, where there are so many processors."""
 _LEAD_CHARACTERS = 100
@@ -94,7 +94,9 @@ class ScanReport:
         files: Logs that were read.
         bytes_scanned: Of all of them.
         unreadable: Logs that could not be read, with the reason.
-        unread: Logs that were not read to their end, because time was up.
+        unread: Logs that were not read to their end, because time was up; at most `MOST_NAMED` of `unread_logs`.
+        unread_logs: How many they are.
+        unread_bytes: What was not read of them, as far as that is known.
         left_out: Logs beyond the number that one scan reads.
         outside: Names that lead out of the run's directory; never read.
         absent: Tasks without a directory of logs, with the reason.
@@ -110,6 +112,8 @@ class ScanReport:
     bytes_scanned: int
     unreadable: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    unread_logs: int = 0
+    unread_bytes: int = 0
     left_out: int = 0
     outside: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
@@ -213,6 +217,8 @@ def report(answer: Mapping[str, Any], expected: bool = True) -> ScanReport:
         bytes_scanned=int(answer["bytes"]),
         unreadable=_names(answer["unreadable"]),
         unread=_names(answer["cut"]),
+        unread_logs=max(len(answer["cut"]), int(answer.get("cut_logs", 0))),
+        unread_bytes=int(answer.get("cut_bytes", 0)),
         left_out=int(answer["left_out"]),
         outside=_names(answer["outside"]),
         absent=_names(answer["absent"]),
@@ -237,7 +243,7 @@ def _class(row: Mapping[str, Any], table: SignatureTable) -> ScanClass | None:
     if signature is None:
         return None
     if row["earlier"]:
-        meaning = f"In an earlier job of the chain: {signature.meaning}"
+        meaning = f"Before the run was taken up again: {signature.meaning}"
         return ScanClass(signature.name, count, "suspect", meaning, signature.fix, samples, earlier_job=True)
     return ScanClass(signature.name, count, signature.severity, signature.meaning, signature.fix, samples)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from ...cluster import words
 from ...cluster.look_directories import Directory
 from ...cluster.scheduler import Job, Snapshot
 from . import slurm_words
@@ -18,7 +19,7 @@ from . import slurm_words
 _ENDED_BY = re.compile(r"slurmstepd[^:]*: error: \*\*\* JOB (\d+) ON \S+ CANCELLED AT \S+(?: DUE TO (.*?))? \*\*\*")
 _SEEN_BY_NEXT = re.compile(r"previous SLURM_JOB_ID (\d+) finished with '([A-Z_]+)(?: by (\d+))?")
 _CAUSES = (("TIME LIMIT", "TIMEOUT"), ("PREEMPTION", "PREEMPTED"), ("NODE FAILURE", "NODE_FAIL"), ("", "CANCELLED"))
-_NEL_NAME = re.compile(r".+-.*\..+\.\d{1,6}", re.DOTALL)
+_TASK_INDEX = re.compile(r"\d{1,6}")
 _EXCEEDED = "ERROR: Maximum total walltime"
 
 
@@ -58,7 +59,7 @@ def chain(directory: Directory, seen: Snapshot, recorded: Sequence[str]) -> Chai
     name = PurePosixPath(directory.path).name
     held = [i for i in recorded if not _is_of_other(i, name, seen)]
     known = dict.fromkeys([*directory.chain, *held])
-    queued = None if seen.queue is None else _queued(directory, seen.queue, set(known))
+    queued = None if seen.queue is None else _queued(directory, seen, set(known))
     ids = sorted({*known, *(job.job_id for job in queued or ())}, key=_number)
     waiting = {i for job in queued or () for i in (job.job_id, job.job_id.partition("_")[0])}
     # The list tells the order; an id that is on record only is one that never came to write itself down.
@@ -77,7 +78,7 @@ def job_of(job_id: str, seen: Snapshot) -> Job | None:
     rows = seen.accounting or {}
     if job_id in rows:
         return rows[job_id]
-    parts = [job for key, job in rows.items() if key.startswith(f"{job_id}_")]
+    parts = [rows[key] for key in seen.accounted_of.get(job_id, ())]
     ranks = ("waiting", "active", "unknown")
 
     def rank(job: Job) -> tuple[int, int]:
@@ -89,26 +90,27 @@ def job_of(job_id: str, seen: Snapshot) -> Job | None:
     return min(parts, key=rank) if parts else None
 
 
-def _queued(directory: Directory, queue: dict[str, Job], known: set[str]) -> list[Job]:
+def _queued(directory: Directory, seen: Snapshot, known: set[str]) -> list[Job]:
     """Jobs of the queue that belong here: by id, by where their output goes, by their script, or by what they wait for."""
-    logs, script = f"{directory.path}/logs/", f"{directory.path}/run.sub"
-    found = {
-        i: job
-        for i, job in queue.items()
-        if i in known or i.partition("_")[0] in known or job.output.startswith(logs) or job.command == script
-    }
-    waits_for = {*known, *found}
-    for i, job in queue.items():
-        if i not in found and any(d in waits_for for d in re.findall(r"afternotok:(\d+)", job.dependency)):
-            found[i] = job
-    return sorted(found.values(), key=lambda job: _number(job.job_id))
+    queue = seen.queue or {}
+    found = {i for job_id in known for i in seen.queued_of.get(job_id, ())}
+    found.update(seen.queued_in.get(directory.path, ()))
+    found.update([i for before in {*known, *found} for i in seen.queued_after.get(before, ())])
+    return sorted((queue[i] for i in found), key=lambda job: _number(job.job_id))
 
 
 def _is_of_other(job_id: str, task: str, seen: Snapshot) -> bool:
     job = (seen.queue or {}).get(job_id) or job_of(job_id, seen)
     # NEL names a job `<account>-<subproject>.<task directory>`. A name of another form tells nothing: the accounting calls a job
     # "allocation" until it has heard more of it.
-    return job is not None and _NEL_NAME.fullmatch(job.name) is not None and not job.name.endswith(f".{task}")
+    return job is not None and _is_nel_name(job.name) and not job.name.endswith(f".{task}")
+
+
+def _is_nel_name(name: str) -> bool:
+    """Whether a job has a name of NEL's form: `<account>-<subproject>.<harness>.<task>.<index>`."""
+    task, _, index = name.rpartition(".")
+    dash = task.find("-", 1)
+    return dash > 0 and "." in task[dash + 1 : -1] and _TASK_INDEX.fullmatch(index) is not None
 
 
 def _ended(job_id: str, directory: Directory, seen: Snapshot) -> Job:
@@ -130,4 +132,5 @@ def _ended(job_id: str, directory: Directory, seen: Snapshot) -> Job:
 
 def _number(job_id: str) -> tuple[int, int]:
     base, _, index = job_id.partition("_")
-    return (int(base) if base.isdigit() else 0, int(index) if index.isdigit() else -1)
+    number, place = words.whole(base), words.whole(index)
+    return (number or 0, -1 if place is None else place)
