@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import architecture
 import manifests
+import tool_documents
 from copy_skill import differing, renew
 from nemotron_tests import incompatibilities_markdown
 from statistics_tables import oracles_markdown, side_by_side_markdown
-from tool_documents import cost_markdown, renew_snapshots, tools_markdown
 
 from quantgate.benchmarks.env_example import write_env_example
 from quantgate.checkpoint.card.topics import topics_markdown
@@ -25,7 +26,7 @@ from quantgate.compare.comparability import fields_markdown
 from quantgate.evalconfig.lint.rules_table import rules_markdown
 from quantgate.launcher.adapter_fields import interceptors_markdown
 from quantgate.results.checks.table import checks_markdown
-from quantgate.tools import TOOLS
+from quantgate.tools import TOOLS, calling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,8 +35,7 @@ def tool_table() -> str:
     """The table of tools in Markdown: step, name, what it does (the first sentence of its description)."""
     rows = ["| step | tool | what it does |", "| --- | --- | --- |"]
     for spec in TOOLS:
-        text = " ".join((spec.function.__doc__ or "").split())
-        rows.append(f"| {spec.step} | `{spec.name}` | {text.split('. ')[0].rstrip('.')} |")
+        rows.append(f"| {spec.step} | `{spec.name}` | {calling.description(spec).split('. ')[0].rstrip('.')} |")
     return "\n".join(rows)
 
 
@@ -49,8 +49,8 @@ BLOCKS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("references/comparing-runs.md", "compared", fields_markdown),
     ("docs/rules.md", "rules", rules_markdown),
     ("docs/nemotron.md", "incompatibilities", incompatibilities_markdown),
-    ("docs/tools.md", "cost", cost_markdown),
-    ("docs/tools.md", "tools", tools_markdown),
+    ("docs/tools.md", "cost", tool_documents.cost_markdown),
+    ("docs/tools.md", "tools", tool_documents.tools_markdown),
     ("docs/statistics.md", "oracles", oracles_markdown),
     ("docs/statistics.md", "side-by-side", side_by_side_markdown),
 )
@@ -67,6 +67,11 @@ def with_block(text: str, name: str, content: str) -> str:
 def main() -> int:
     """Write or check; 1 when a check finds an outdated document."""
     outdated = []
+    if "--check" in sys.argv:
+        outdated += [f"server/quantgate/{path}" for path in tool_documents.differing()]
+    else:
+        # First: the cost of the list of tools is that of the entries.
+        tool_documents.renew_entries()
     for file, name, make in BLOCKS:
         path = ROOT / file
         text = path.read_text(encoding="utf-8")
@@ -77,13 +82,13 @@ def main() -> int:
                 path.write_text(current, encoding="utf-8")
     if "--check" in sys.argv:
         outdated += [f"skills/evaluation/{path.as_posix()}" for path in differing()]
-        outdated += manifests.differing()
+        outdated += manifests.differing() + architecture.differing()
         sys.stderr.write("".join(f"not current: {entry}; run make docs\n" for entry in outdated))
         return 1 if outdated else 0
     write_env_example()
-    renew_snapshots()
     renew()
     manifests.renew()
+    architecture.renew()
     return 0
 
 

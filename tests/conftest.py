@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -13,23 +13,47 @@ from .next_steps import every_result_keeps_what_was_promised  # noqa: F401 - a f
 
 SHARED_CACHE = Path(os.environ.get("QUANTGATE_TEST_CACHE", Path.home() / ".cache" / "quantgate-tests"))
 
-SHARING = frozenset(
-    f"tests/{room}" for room in ["cluster", "demo", "gates", "integration", "launcher", "runs", "tools", "watch"]
-)
-"""Rooms whose tests share ports, the containers' storage or the invocation id of made runs: one after the other."""
+ALONE = {
+    "tests/integration/slurm": "slurm",
+    "tests/integration/containers": "containers",
+    **dict.fromkeys(
+        [f"tests/{room}" for room in ("cluster", "demo", "gates", "integration", "launcher", "runs", "tools", "watch")],
+        "runs",
+    ),
+}
+"""Folders whose tests share something, and the side on which they run one after the other: a cluster's daemons, the containers'
+storage, or the model's slots and the invocation ids of made runs. Of folders in each other the inner one counts."""
+
+FIRST = ("slurm", "runs", "containers", "tests/agent/test_played.py")
+"""What takes longest is begun first: else one worker is left with it at the end."""
+
+
+def side(nodeid: str) -> str:
+    """The tests that run after one another, with this one among them: those of its side, else those of its file."""
+    file = nodeid.partition("::")[0]
+    folders = [folder.as_posix() for folder in PurePosixPath(file).parents]
+    return next((ALONE[folder] for folder in folders if folder in ALONE), file)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With two workers (`-n 2`): one runs the rooms that share something, the other all else, file by file."""
+    """With two workers (`-n 2`) each takes a side, and the next one when it is done with it."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class TwoSides(LoadScopeScheduling):
+    class Sides(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            room = "/".join(nodeid.split("/")[:2])
-            return "sharing" if room in SHARING else nodeid.partition("::")[0]
+            return side(nodeid)
 
-    return TwoSides(config, log)
+    # The order is that of the workers' collection (below), not of the number of tests.
+    config.option.loadscopereorder = False
+    return Sides(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a worker: the sides that take longest come first, the rest as it was collected."""
+    if hasattr(config, "workerinput"):
+        rank = {name: place for place, name in enumerate(FIRST)}
+        items.sort(key=lambda item: rank.get(side(item.nodeid), len(rank)))
 
 
 @pytest.fixture(autouse=True)
