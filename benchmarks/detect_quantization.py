@@ -1,24 +1,24 @@
-"""`detect_quantization` on 500 shards with 200,000 tensors against reading the same headers with plain json, in turn, in one run.
+"""`detect_quantization` on 500 shards with 200,000 tensors against reading the same headers with plain json.
 
 The checkpoint is a stand-in of the size of a large mixture of experts in NVFP4: real safetensors headers and a real index,
-the weights being holes in sparse files. Asserts nothing: the ratio is what counts, absolute times are noise on a shared machine.
+the weights being holes in sparse files.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import struct
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from quantgate.checkpoint.quantization import detect
 from quantgate.checkpoint.source import resolve_model
 
-ROUNDS = 7
+from .measured import Effort, Growth, Point, Result, compared, in_turn, timed
+
+SHARDS, TENSORS = 500, 200_000
 EXPERTS = 256
 HIDDEN, INTERMEDIATE = 7168, 2048
 CONFIG = {
@@ -94,33 +94,25 @@ def plain_json(directory: Path) -> int:
     return count
 
 
-def median(work: list[Callable[[], object]]) -> list[float]:
-    """Median seconds of each, taken in turn."""
-    times: list[list[float]] = [[] for _ in work]
-    for _ in range(ROUNDS):
-        for seconds, run in zip(times, work, strict=True):
-            started = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - started)
-    return [statistics.median(seconds) for seconds in times]
+def ours(directory: Path) -> object:
+    """What is measured."""
+    return detect(resolve_model(str(directory)))
 
 
-def main() -> None:
-    """Print the ratio for the size of the claim, and for a tenth of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=int, default=500)
-    parser.add_argument("--tensors", type=int, default=200_000)
-    arguments = parser.parse_args()
-    print("shards  tensors  detect (s)  plain json (s)  ratio")
-    for shards, tensors in ((arguments.shards // 10, arguments.tensors // 10), (arguments.shards, arguments.tensors)):
+def measure(effort: Effort) -> Result:
+    """A row for the largest, and the growth."""
+    shards, tensors, points = effort.size(SHARDS, 100), effort.size(TENSORS, 20_000), []
+    for part in (100, 10, 1):
         with tempfile.TemporaryDirectory() as scratch:
             directory = Path(scratch) / "checkpoint"
-            write_checkpoint(directory, shards, tensors)
-            ours, theirs = median(
-                [lambda d=directory: detect(resolve_model(str(d))), lambda d=directory: plain_json(d)]
-            )  # type: ignore[misc]
-        print(f"{shards:6d}  {tensors:7d}  {ours:10.3f}  {theirs:14.3f}  {ours / theirs:5.2f}")
-
-
-if __name__ == "__main__":
-    main()
+            write_checkpoint(directory, shards // part, tensors // part)
+            sides = timed(partial(ours, directory), partial(plain_json, directory))
+            sides[0]()
+            rounds = in_turn(sides, effort.rounds(7))
+        mine, plain = (statistics.median(column) for column in zip(*rounds, strict=True))
+        label = f"{shards // part} ({tensors // part:,} tensors)"
+        points.append(Point(label, shards / part, {"detect_quantization": mine, "plain json": plain}))
+    what = f"detect_quantization of {shards} shards with {tensors:,} tensors"
+    row = compared("shards", what, "json of the same headers, and nothing else", rounds)
+    growth = Growth("shards", "detect_quantization", "shards of the checkpoint", "s", tuple(points))
+    return Result((row,), (growth,))

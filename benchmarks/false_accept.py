@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
 from quantgate.statistics import holm, paired, suite
 from quantgate.statistics.decide import decide
+
+if TYPE_CHECKING:
+    from benchmarks.measured import Effort, Result
 
 Array = NDArray[np.float64]
 ACCURACY = 0.6
@@ -225,6 +229,25 @@ def several_tasks(repetitions: int) -> None:
     for tasks, questions, flips in ((5, 30, 0.3), (10, 198, 0.15), (20, 198, 0.2), (20, 1000, 0.1)):
         alone, together = called_worse(tasks, questions, flips, repetitions)
         print(f"| {tasks} x {questions}, {flips:.0%} | {alone:.1%} | {together:.1%} |", flush=True)
+
+
+def measure(effort: Effort) -> Result:
+    """Rows for `make bench`: the claimed cases at the margin, beside the z-test; each round is a simulation of its own."""
+    from benchmarks.measured import Result, compared
+
+    repetitions, rows = effort.size(6000, 100), []
+    for case in (c for c in CASES if c.claimed):
+        rounds = [
+            accepted(case, case.margin, repetitions, (quantgate, z_test), seed=20261121 + number)
+            for number in range(effort.rounds())
+        ]
+        figures = [(100 * ours, 100 * theirs) for ours, theirs in rounds]
+        what = f"accepts a candidate that lost the margin ({case.name})"
+        note = f"simulated: {repetitions} pairs a round"
+        key = f"{case.questions}x{case.repeats}"
+        rows.append(compared(key, what, "z-test of two scores", figures, unit="%", reads="value",
+                             limit=100 * CLAIMED, note=note))  # fmt: skip
+    return Result(tuple(rows))
 
 
 def main() -> int:

@@ -2,29 +2,28 @@
 
 The log is made: lines as a model server and a harness print them, one in a thousand of a class of failure. The other side is the
 test cluster's sshd on loopback, so the network costs nothing: pulling is shown at its best. `grep` is `LC_ALL=C grep -ciE` with the
-expressions of the table joined; it tells one number, where the scan tells counts, benign lines and samples for each class. The
-methods take turns, so that what else the machine does hits all of them alike. Asserts nothing: the ratios are what counts.
-
-`python benchmarks/log_scan.py [MEGABYTES]`
+expressions of the table joined; it tells one number, where the scan tells counts, benign lines and samples for each class.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
-import shutil
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 5
-TASK = "ifbench.ifbench.0"
+from . import made_runs
+from .kept import ROOT
+from .measured import Effort, Growth, Point, Result, Row, compared, in_turn, timed
+
+LIMIT = 1.3
+MEGABYTES = 1024
+CLASSES = {"cuda_oom", "judge_failure", "rate_limit", "connection"}
 FAILURES = (
     "ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
     'INFO HTTP Request: POST http://h/v1/chat/completions "HTTP/1.1 429 Too Many Requests"',
@@ -41,6 +40,7 @@ ORDINARY = (
 
 def make_log(path: Path, megabytes: int, share: float) -> None:
     """A log of so many megabytes of which so large a share of the lines shows a failure."""
+    path.parent.mkdir(parents=True)
     dice = random.Random(7)
     lines = []
     for number in range(100_000):
@@ -53,113 +53,92 @@ def make_log(path: Path, megabytes: int, share: float) -> None:
             file.write(block)
 
 
-def table(rows: dict[str, Callable[[], object]], baseline: str, size: int) -> None:
-    """Time each of the rows in turn and print the medians beside that of the baseline."""
-    taken: dict[str, list[float]] = {name: [] for name in rows}
-    for _, (name, call) in itertools.product(range(ROUNDS), rows.items()):
-        started = time.perf_counter()
-        call()
-        taken[name].append(time.perf_counter() - started)
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    for name, seconds in medians.items():
-        print(f"  {name:44s} {seconds:6.2f} s  {size / seconds / 1e9:5.2f} GB/s  {seconds / medians[baseline]:6.2f} x")
-
-
-def main() -> int:
-    """Print two tables: here, and over SSH."""
-    sys.path.insert(0, str(ROOT))
-    from tests.integration.slurm import cluster as clusters
-
-    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
-    base = Path(tempfile.mkdtemp(prefix="qg-bench-"))
-    try:
-        run = base / "home" / "20261121_100000-00000000000000aa"
-        log = run / TASK / "logs" / "client-77.log"
-        log.parent.mkdir(parents=True)
-        make_log(log, megabytes, 0.001)
-        here(run, log)
-        if why := clusters.missing():
-            print(f"over SSH: not measured, {why}")
-            return 0
-        with clusters.Cluster(base) as running:
-            os.environ["QUANTGATE_SSH_CONFIG"] = str(running.ssh_config)
-            there(running.alias, running.ssh_config, run, log)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    return 0
-
-
-def _expression() -> str:
+def expression() -> str:
+    """The whole table of failures as one expression for grep."""
     from quantgate.runs.scanning.prefilter import widened
     from quantgate.runs.scanning.signatures import load_signatures
 
     return "|".join(widened(s.pattern.pattern) for s in load_signatures().signatures)
 
 
-def _counted(argv: list[str]) -> None:
+def counted(argv: list[str]) -> None:
+    """Run a grep that counts; it must find something."""
     done = subprocess.run(argv, env={**os.environ, "LC_ALL": "C"}, capture_output=True, check=True)
     if int(done.stdout) == 0:
         raise SystemExit("grep found nothing")
 
 
-def here(run: Path, log: Path) -> None:
-    """The log on this machine."""
+def scan_here(run: Path) -> None:
+    """Our scan; it must find what was put there."""
     from quantgate.runs.rundir import RunDir
     from quantgate.runs.scanning.scan import scan
 
-    def ours() -> None:
-        if {c.name for c in scan(RunDir.find(run).tasks).classes} != {
-            "cuda_oom",
-            "judge_failure",
-            "rate_limit",
-            "connection",
-        }:
-            raise SystemExit("the scan found something else")
-
-    size = log.stat().st_size
-    print(f"here, {size / 1e9:.2f} GB, medians of {ROUNDS}")
-    grep = ["grep", "-ciE", "-e", _expression(), str(log)]
-    table({"LC_ALL=C grep -ciE": lambda: _counted(grep), "grep_slurm_logs": ours}, "LC_ALL=C grep -ciE", size)
+    if {c.name for c in scan(RunDir.find(run).tasks).classes} != CLASSES:
+        raise SystemExit("the scan found something else")
 
 
-def there(alias: str, ssh_config: Path, run: Path, log: Path) -> None:
-    """The log on the other side of a link."""
-    import shlex
+def here(run: Path, log: Path, rounds: int) -> list[tuple[float, ...]]:
+    """Rounds of (scan, grep) on this machine, in seconds."""
+    grep = ["grep", "-ciE", "-e", expression(), str(log)]
+    return in_turn(timed(lambda: scan_here(run), lambda: counted(grep)), rounds)
 
-    from quantgate.cluster import connection
+
+def there(alias: str, ssh_config: Path, run: Path, log: Path, rounds: int) -> list[tuple[float, ...]]:
+    """Rounds of (scan, grep over ssh, scp and grep) over a link, in seconds."""
     from quantgate.runs.clusters.remote import RemoteRun
     from quantgate.runs.clusters.remote_scan import scan_remote
 
     size, copy = log.stat().st_size, run.parent / "pulled.log"
     ssh = ["ssh", "-F", str(ssh_config), alias]
-    line = f"LC_ALL=C grep -ciE -e {shlex.quote(_expression())} {shlex.quote(str(log))}"
+    line = f"LC_ALL=C grep -ciE -e {shlex.quote(expression())} {shlex.quote(str(log))}"
 
     def ours() -> None:
         if scan_remote(RemoteRun(alias, str(run))).bytes_scanned != size:
             raise SystemExit("the scan read something else")
 
     def pulled() -> None:
-        with connection.connection(alias).sftp() as transfer:
-            transfer.get(str(log), str(copy))
-        _counted(["grep", "-ciE", "-e", _expression(), str(copy)])
+        subprocess.run(["scp", "-q", "-F", str(ssh_config), f"{alias}:{log}", str(copy)], check=True)
+        counted(["grep", "-ciE", "-e", expression(), str(copy)])
+        copy.unlink()
 
-    def copied() -> None:
-        with copy.open("wb") as file:
-            subprocess.run([*ssh, f"cat {shlex.quote(str(log))}"], stdout=file, check=True)
-        _counted(["grep", "-ciE", "-e", _expression(), str(copy)])
-
-    print(f"over SSH (loopback), {size / 1e9:.2f} GB, medians of {ROUNDS}")
-    table(
-        {
-            "ssh host LC_ALL=C grep -ciE": lambda: _counted([*ssh, line]),
-            "grep_slurm_logs": ours,
-            "ssh host cat > file, then grep": copied,
-            "SFTP get, then grep": pulled,
-        },
-        "ssh host LC_ALL=C grep -ciE",
-        size,
-    )
+    sides: tuple[Callable[[], object], ...] = (ours, lambda: counted([*ssh, line]), pulled)
+    return in_turn(timed(*sides), rounds)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def rows_over_ssh(found: list[tuple[float, ...]], what: str) -> list[Row]:
+    """Against grep over there, and against pulling."""
+    greps, pulls = [(f[0], f[1]) for f in found], [(f[0], f[2]) for f in found]
+    note = "loopback: the network costs nothing"
+    return [
+        compared("ssh_grep", f"{what} over SSH", "ssh host grep -ciE", greps, limit=LIMIT),
+        compared("ssh_pull", f"{what} over SSH", "scp, then grep", pulls, reads="speed", note=note),
+    ]
+
+
+def measure(effort: Effort) -> Result:
+    """Rows here and over SSH, and the growth of both."""
+    sys.path.insert(0, str(ROOT))
+    from tests.integration.slurm import cluster as clusters
+
+    if why := clusters.missing():
+        raise SystemExit(f"no cluster for the log over SSH: {why}")
+    largest = effort.size(MEGABYTES, 128)
+    base = Path(tempfile.mkdtemp(dir=Path(tempfile.gettempdir()).parent, prefix="c"))
+    os.environ["QUANTGATE_SSH_CONFIG"] = str(base / "etc" / "ssh_config")
+    points, rows = [], []
+    with clusters.Cluster(base, images={}, accounting=False) as running:
+        for number, megabytes in enumerate((largest // 100, largest // 10, largest)):
+            run = base / "home" / f"20261121_100000-{number:016x}"
+            log = run / made_runs.TASK / "logs" / "client-77.log"
+            make_log(log, megabytes, 0.001)
+            rounds = effort.rounds()
+            near, far = here(run, log, rounds), there(running.alias, running.ssh_config, run, log, rounds)
+            medians = [statistics.median(column) for found in (near, far) for column in zip(*found, strict=True)]
+            names = ("scan here", "grep here", "scan over SSH", "grep over SSH", "scp, then grep")
+            size = log.stat().st_size
+            points.append(Point(f"{size / 1e6:.0f} MB", float(size), dict(zip(names, medians, strict=True))))
+        what = f"scan of a log of {size / 1e9:.2g} GB"
+        rows.append(compared("local_grep", f"{what} here", "LC_ALL=C grep -ciE", near, limit=LIMIT))
+        rows += rows_over_ssh(far, what)
+    growth = Growth("log-bytes", "grep_slurm_logs", "bytes of log", "s", tuple(points))
+    return Result(tuple(rows), (growth,))

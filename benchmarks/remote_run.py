@@ -1,37 +1,26 @@
 """Reading a remote run of 12,000 samples: first look, second look, and after one file changed, against `rsync` of the directory.
 
 The run is a recorded one whose per-sample files were made longer, on the test cluster, over loopback: no network's delay is in
-these figures. It has the cache of answers and a log that a run has, which rsync copies and quantgate leaves. Asserts nothing: the
-ratio is what counts.
+these figures. It has the cache of answers and a log that a run has, which rsync copies and quantgate leaves.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from .kept import ROOT
+from .made_runs import RECORDED, TASK
+from .measured import Effort, Result, alone, compared, in_turn, seconds
 
-from tests.integration.slurm.cluster import Cluster  # noqa: E402
-
-from quantgate.cluster import connection  # noqa: E402
-from quantgate.runs.clusters import mirrored  # noqa: E402
-from quantgate.tools.verify_run import verify_run  # noqa: E402
-
-RECORDED = next((ROOT / "tests" / "data" / "runs").glob("*-*"))
-TASK = "ifbench.ifbench.0"
 SAMPLES = 12_000
 LOG_BYTES = CACHE_BYTES = 100 << 20
-ROUNDS = 5
 
 
 def lay_out(folder: Path) -> Path:
@@ -47,58 +36,57 @@ def lay_out(folder: Path) -> Path:
     return run
 
 
-def median(call: Callable[[], Any], before: Callable[[], Any] = lambda: None, rounds: int = ROUNDS) -> float:
-    """Median wall time of a call in seconds."""
-    times = []
-    for _ in range(rounds):
-        before()
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+def on(cluster: Any, home: Path, effort: Effort) -> Result:
+    """The rows, on a running cluster."""
+    from quantgate.cluster import connection
+    from quantgate.runs.clusters import mirrored
+    from quantgate.tools.verify_run import verify_run
 
-
-def measure(cluster: Cluster, home: Path) -> None:
-    """Print the figures."""
     run = lay_out(cluster.home)
-    address, copies, target = f"{cluster.alias}:{run}", home / "cache" / "mirrored", home / "rsync"
+    address, copies, target = f"{cluster.alias}:{run}", Path(os.environ["QUANTGATE_CACHE"]) / "mirrored", home / "rsync"
     results = run / TASK / "artifacts" / "results.yml"
     connection.connection(cluster.alias).run(["true"])
 
-    def look() -> mirrored.Mirror:
-        return mirrored.mirror_of(cluster.alias, str(run))
+    def look() -> None:
+        mirrored.mirror_of(cluster.alias, str(run))
 
     def rsync() -> None:
         argv = ["rsync", "-a", "-e", f"ssh -F {cluster.ssh_config}", f"{address}/", f"{target}/"]
         subprocess.run(argv, check=True, capture_output=True)
 
-    def clear(folder: Path) -> Callable[[], None]:
-        return lambda: shutil.rmtree(folder, ignore_errors=True)
+    def after(before: Callable[[], object], call: Callable[[], object]) -> Callable[[], float]:
+        def side() -> float:
+            before()
+            return seconds(call)
 
-    first = look()
-    print(f"{first.fetched} files, {first.size / 1e6:.1f} MB of {SAMPLES} samples")
-    print("                         quantgate (s)  rsync (s)  ratio")
-    for name, ours, theirs in (
-        ("first look", median(look, clear(copies)), median(rsync, clear(target))),
-        ("second look", median(look), median(rsync)),
-        ("after one file changed", median(look, results.touch), median(rsync, results.touch)),
+        return side
+
+    nothing = lambda: None  # noqa: E731 - a name for it
+    rows = []
+    for key, name, ours, theirs in (
+        ("first", "first look", lambda: shutil.rmtree(copies, True), lambda: shutil.rmtree(target, True)),
+        ("second", "second look", nothing, nothing),
+        ("changed", "look after one file changed", results.touch, results.touch),
     ):
-        print(f"{name:24} {ours:13.3f} {theirs:10.3f} {ours / theirs:6.2f}")
-    print(f"verify_run, second call: {median(lambda: verify_run(address), rounds=3):.2f} s")
+        rounds = in_turn([after(ours, look), after(theirs, rsync)], effort.rounds())
+        what = f"{name} at a run of {SAMPLES:,} samples on a cluster"
+        rows.append(compared(key, what, "rsync of its directory", rounds, note="loopback: the network costs nothing"))
+    verified = [seconds(lambda: verify_run(address)) for _ in range(effort.rounds() + 1)][1:]
+    rows.append(alone("verify", f"verify_run of it ({SAMPLES:,} samples), second call", verified))
+    return Result(tuple(rows))
 
 
-def main() -> None:
+def measure(effort: Effort) -> Result:
     """Start a cluster, measure, stop it."""
-    base, home = (Path(tempfile.mkdtemp(prefix="qg-slurm-")) for _ in range(2))
-    os.environ.update(QUANTGATE_HOME=str(home), QUANTGATE_SSH_CONFIG=str(base / "etc" / "ssh_config"))
-    try:
-        with Cluster(base, images={}, accounting=False) as cluster:
-            measure(cluster, home)
-            connection.close_all()
-    finally:
-        for folder in (base, home):
-            shutil.rmtree(folder, ignore_errors=True)
+    sys.path.insert(0, str(ROOT))
+    from tests.integration.slurm.cluster import Cluster
 
+    from quantgate.cluster import connection
 
-if __name__ == "__main__":
-    main()
+    base = Path(tempfile.mkdtemp(dir=Path(tempfile.gettempdir()).parent, prefix="c"))
+    home = Path(tempfile.mkdtemp())
+    os.environ["QUANTGATE_SSH_CONFIG"] = str(base / "etc" / "ssh_config")
+    with Cluster(base, images={}, accounting=False) as cluster:
+        found = on(cluster, home, effort)
+        connection.close_all()
+        return found

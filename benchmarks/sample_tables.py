@@ -2,10 +2,7 @@
 
 The file is made: rows as the harness writes them (a document, the prompt with its chat template, the answer, the filtered answer,
 hashes and a metric), 1 to 3 kB each, every answer another text. `json.loads` alone makes no table: it keeps, hashes and looks at
-nothing. Each reading runs in a process of its own, which also tells the most memory that it took. Times are of the processor, so
-that what else the machine does does not count. Asserts nothing: the figures are what counts.
-
-`python benchmarks/sample_tables.py [SAMPLES]`
+nothing. Each reading runs in a process of its own, which also tells the most memory that it took. Times are of the processor.
 """
 
 from __future__ import annotations
@@ -13,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROUNDS = 3
+from .measured import Effort, Result, alone, compared, in_turn
+
+SAMPLES = 200_000
 DATE = "2026-11-21T10-00-00.000000"
 WORDS = [f"word{i:x}"[: 3 + i % 9] for i in range(200)]
 PLAIN = """
@@ -82,31 +80,28 @@ def _sample(number: int, dice: random.Random) -> dict[str, object]:
     }
 
 
-def measure(code: str, path: Path, samples: int) -> tuple[float, float]:
-    """Seconds of the processor for a reading, and the most memory of its process in MB."""
+def reading(code: str, path: Path, samples: int, memory: list[float] | None = None) -> float:
+    """Seconds of the processor for a reading; the most memory of its process in MB is added to `memory`."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, code, str(path), str(samples)], check=True, capture_output=True, text=True
     )
     seconds, kilobytes = done.stdout.split()
-    return float(seconds), int(kilobytes) / 1024
+    if memory is not None:
+        memory.append(int(kilobytes) / 1024)
+    return float(seconds)
 
 
-def main(samples: int) -> None:
-    """Make the file, read it both ways in turn, and print the medians."""
+def measure(effort: Effort) -> Result:
+    """Two rows: time and memory."""
+    samples, memory = effort.size(SAMPLES, 10_000), list[float]()
     with tempfile.TemporaryDirectory() as folder:
         path = make_run(Path(folder), samples)
-        size = path.stat().st_size
-        taken: dict[str, list[tuple[float, float]]] = {"json.loads per line": [], "the table": []}
-        for _ in range(ROUNDS):
-            for name, code in zip(taken, (PLAIN, TABLE), strict=True):
-                taken[name].append(measure(code, path, samples))
-    print(f"{samples} samples, {size / 1e6:.0f} MB, {size / samples / 1e3:.1f} kB each; medians of {ROUNDS}")
-    baseline = statistics.median(seconds for seconds, _ in taken["json.loads per line"])
-    for name, figures in taken.items():
-        seconds = statistics.median(s for s, _ in figures)
-        memory = max(m for _, m in figures)
-        print(f"  {name:22} {seconds:6.2f} s  {seconds / baseline:5.2f} ×  {memory:5.0f} MB")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+        sides = [lambda: reading(TABLE, path, samples, memory), lambda: reading(PLAIN, path, samples)]
+        rounds = in_turn(sides, effort.rounds())
+        what = f"reading {samples:,} samples of lm-evaluation-harness ({path.stat().st_size / 1e6:.0f} MB)"
+    return Result(
+        (
+            compared("table", what, "json.loads of every line, and nothing else", rounds, note="processor time"),
+            alone("memory", f"{what}: most memory", memory, unit="MB"),
+        )
+    )

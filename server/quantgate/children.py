@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .errors import BadInput, StorageError
 from .system import processes
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -56,21 +57,36 @@ def run(
         seconds: Time limit; its process group is ended when it is reached.
         cwd: Working directory.
         pass_fds: Descriptors that it inherits under the same numbers; none on Windows.
+
+    Raises:
+        StorageError: This machine cannot start it.
+        BadInput: An argument or a variable holds a NUL character.
     """
     # Files, not pipes: what the helper starts and leaves behind may hold its output open after it has ended.
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
         given.write(stdin)
         given.seek(0)
-        process = subprocess.Popen(
-            list(argv),
-            stdin=given,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=dict(env),
-            cwd=cwd,
-            **processes.inheriting(tuple(pass_fds)),
-            **processes.own_group(),
-        )
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=given,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                **processes.inheriting(tuple(pass_fds)),
+                **processes.own_group(),
+            )
+        except OSError as error:
+            raise StorageError(
+                f"This machine cannot start {Path(argv[0]).name}: {error.strerror}",
+                fix="end other programs, or raise the limit of processes and memory (ulimit -u, ulimit -v)",
+            ) from None
+        except ValueError:
+            raise BadInput(
+                f"{Path(argv[0]).name} cannot be given a text with a NUL character, or a variable whose name is none",
+                fix="take it out of the config, or of the environment",
+            ) from None
         with _lock:
             _running.add(process)
         if _closing.is_set():

@@ -103,7 +103,7 @@ def _positive(text: str) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from .errors import QuantgateError
-    from .redact import redact
+    from .redact import shown
 
     settings = (args.tokens_file, args.allowed_host, args.allowed_origin, args.requests_per_minute)
     if not args.http:
@@ -130,13 +130,14 @@ def _serve(args: argparse.Namespace) -> int:
             allow_skip_gates=args.allow_skip_gates,
         )
     except QuantgateError as error:
-        print(redact(str(error)), file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 1
     return 0
 
 
 def _http_token(args: argparse.Namespace) -> int:
     from .errors import QuantgateError
+    from .redact import shown
     from .server.http import tokens
 
     try:
@@ -144,7 +145,7 @@ def _http_token(args: argparse.Namespace) -> int:
         if args.file is not None:
             tokens.append(args.file.expanduser(), made.line)
     except QuantgateError as error:
-        print(str(error), file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 1
     print(made.token)
     where = f"its hash is in {args.file}" if args.file is not None else f"its line for the tokens file: {made.line}"
@@ -154,8 +155,9 @@ def _http_token(args: argparse.Namespace) -> int:
 
 def _call(name: str, text: str) -> int:
     from .errors import BadInput, QuantgateError, UnknownName
-    from .redact import redact, redact_value
+    from .redact import shown
     from .tools import TOOLS, calling
+    from .tools.answer import answer
 
     try:
         spec = next((s for s in TOOLS if s.name == name), None)
@@ -163,7 +165,7 @@ def _call(name: str, text: str) -> int:
             raise UnknownName("tool", name, fix="one of: " + ", ".join(s.name for s in TOOLS))
         try:
             arguments = json.loads(sys.stdin.read() if text == "-" else text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(
                 f"The arguments are not JSON ({error})", fix='give one JSON object, such as \'{"config": "eval.yaml"}\''
             ) from None
@@ -173,13 +175,12 @@ def _call(name: str, text: str) -> int:
             )
         result = spec.function(**calling.validated(spec, arguments))
     except QuantgateError as error:
-        print(redact(str(error)), file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 - a traceback could hold a secret; one redacted line says what it was
-        print(redact(f"{name} failed with an unexpected {type(error).__name__}: {error}"), file=sys.stderr)
+        print(shown(f"{name} failed with an unexpected {type(error).__name__}: {error}"), file=sys.stderr)
         return 1
-    clean = redact_value(result.model_dump(mode="json"))
-    print(json.dumps(clean, indent=1, ensure_ascii=not terminal.speaks_utf8()), flush=True)
+    print(json.dumps(answer(result), indent=1, ensure_ascii=not terminal.speaks_utf8()), flush=True)
     return 0
 
 
@@ -194,7 +195,7 @@ def _tools() -> int:
 def _watching(args: argparse.Namespace) -> int:
     """`watch` and `runs`: 2 for a run that does not exist, as for a wrong argument."""
     from .errors import BadInput, QuantgateError
-    from .redact import redact
+    from .redact import shown
 
     try:
         if args.command == "runs":
@@ -205,7 +206,7 @@ def _watching(args: argparse.Namespace) -> int:
 
         return watch(args.invocation)
     except QuantgateError as error:
-        print(redact(str(error)), file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 2 if isinstance(error, BadInput) else 1
     except KeyboardInterrupt:
         return 130
@@ -214,7 +215,7 @@ def _watching(args: argparse.Namespace) -> int:
 def _set_up(args: argparse.Namespace) -> int:
     """`doctor` and `install-skill`: 2 for a wrong path, as for a wrong argument."""
     from .errors import BadInput, QuantgateError
-    from .redact import redact
+    from .redact import shown
 
     try:
         if args.command == "doctor":
@@ -225,7 +226,7 @@ def _set_up(args: argparse.Namespace) -> int:
 
         return install(args)
     except QuantgateError as error:
-        print(redact(str(error)), file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 2 if isinstance(error, BadInput) else 1
     except KeyboardInterrupt:
         return 130

@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 
 from . import origins, redact, wandb_login, workspace
 from .errors import BadInput
+from .system.files import open_plain
 
 TRUST_SWITCHES = frozenset({"NEMO_EVALUATOR_TRUST_PRE_CMD", "NEMO_EVALUATOR_TRUST_UNLISTED_TASKS"})
 _STEERS_PROGRAMS = re.compile(
@@ -66,9 +67,11 @@ def read_env_file(path: Path) -> dict[str, str]:
         BadInput: The file cannot be read, is over 1 MiB, or is not UTF-8.
     """
     try:
-        if path.stat().st_size > MAX_ENV_FILE:
+        with open_plain(path) as file:
+            raw = file.read(MAX_ENV_FILE + 1)
+        if len(raw) > MAX_ENV_FILE:
             raise BadInput(f"{path} is too large for a .env file", fix="keep only NAME=value lines in it")
-        text = path.read_text(encoding="utf-8")
+        text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             f"Cannot read {path}: {type(error).__name__}", fix="make it a readable UTF-8 text file"

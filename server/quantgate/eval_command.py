@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .errors import BadInput, QuantgateError, Refused, StorageError
 from .nemotron import commands, compiling, env_toml, provenance
-from .redact import redact
+from .redact import redact, shown
 
 if TYPE_CHECKING:
     from .evalconfig.lint import Finding
@@ -291,10 +291,10 @@ def _named(invocation: str) -> str:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(redact(text) + "\n")
+    sys.stdout.write(shown(text) + "\n")
     sys.stdout.flush()
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(redact(" ".join(text.split())) + "\n")
+    sys.stderr.write(shown(" ".join(text.split())) + "\n")
     sys.stderr.flush()

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from . import workspace
+from .system.files import open_plain
 
 MOST = 2000
 """Notes that are kept; the oldest go first."""
@@ -35,9 +36,9 @@ def remember(config: Path, source: Path) -> None:
 def source_of(config: Path) -> Path | None:
     """The file that a config was compiled from; None when it was not, or nobody noted it here."""
     try:
-        with _note(config).open("rb") as file:
+        with open_plain(_note(config)) as file:
             said = json.loads(file.read(_LONGEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     fits = (
         isinstance(said, dict) and said.get("config") == str(config.resolve()) and isinstance(said.get("source"), str)

@@ -13,6 +13,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from . import visible
+
 MASK = "[redacted]"
 SHORTEST_SECRET = 8
 """Values below this length are not masked: they would blank ordinary words, and `dummy` is not a secret."""
@@ -128,6 +130,11 @@ def redact(text: str) -> str:
     for pattern, replacement in _SHAPES:
         text = pattern.sub(replacement, text)
     return _FLAG.sub(_mask_assignment, _ASSIGNED.sub(_mask_assignment, text))
+
+
+def shown(text: str) -> str:
+    """`redact`, and without what steers a terminal or hides from the eye: for a text that is printed as it is."""
+    return visible.text(redact(text))
 
 
 def redact_value(value: Any) -> Any:

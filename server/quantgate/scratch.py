@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import workspace
 from .errors import StorageError
+from .system import files
 from .system.machine import boot_id
 
 _mine: set[Path] = set()
@@ -59,6 +60,12 @@ def remove_all() -> None:
 def _root() -> Path:
     root = workspace.state_dir() / "scratch"
     root.mkdir(mode=0o700, exist_ok=True)
+    if not files.is_private(root.lstat()):
+        raise StorageError(
+            "The directory of what must not stay is not private to this user",
+            where=str(root),
+            fix="remove it: it is made anew",
+        )
     return root
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from .errors import BadInput, StorageError
-from .system import mounts
+from .system import files, mounts
 
 MAX_WORKSPACES = 50
 MAX_ENTRIES = 50
@@ -64,7 +64,25 @@ def _made(path: Path, variable: str) -> Path:
             where=str(path),
             fix=f"set {variable} to a directory that can be written",
         ) from None
+    _require_own(path, variable)
     return path
+
+
+def _require_own(path: Path, variable: str) -> None:
+    """Refuse a directory that somebody else made, or everybody may write into.
+
+    Whoever can rename in it could put a link in the place of a private file, or write gates that were never passed.
+    """
+    try:
+        stranger = files.stranger(path.stat())
+    except OSError:
+        return
+    if stranger:
+        raise StorageError(
+            f"A directory for quantgate's state {stranger}",
+            where=str(path),
+            fix=f"set {variable} to a directory of your own, or have it made so (chown, chmod go-w)",
+        )
 
 
 def cache_dir() -> Path:
@@ -150,11 +168,11 @@ def find_workspaces(path: str = "") -> list[Workspace]:
     Raises:
         BadInput: `path` was given and is not a directory.
     """
-    root = Path(path).expanduser() if path else workspace_root()
-    if not root.is_dir():
+    root = Path(os.path.expanduser(path)) if path else workspace_root()  # noqa: PTH111 - as it is when there is no such user
+    if not os.path.isdir(root):  # noqa: PTH112 - false also for what can be no path
         if path:
             raise BadInput(
-                f"No workspace directory {path!r}", fix="give an existing directory, or leave `workspace` empty"
+                f"No workspace directory {path[:200]!r}", fix="give an existing directory, or leave `workspace` empty"
             )
         return []
     if _looks_like_workspace(root):

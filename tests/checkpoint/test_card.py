@@ -16,11 +16,9 @@ from quantgate.checkpoint.card.card import (
     MAX_COMMAND,
     MAX_QUOTE,
     MAX_QUOTES,
-    KeyValue,
     Quote,
     read_card,
     safe_card,
-    values_by_key,
     what_to_search,
 )
 from quantgate.checkpoint.card.topics import card_topics, full_key, topics_markdown
@@ -105,7 +103,6 @@ def test_several_values_for_one_thing_are_all_shown_and_the_highest_output_lengt
         ("38,912", True),
     ]
     assert not any(q.highest for q in quotes if q.key != "params.max_new_tokens")
-    assert KeyValue("params.max_new_tokens", "38,912", (17,), True) in values_by_key(quotes)
 
 
 def test_a_command_over_several_lines_is_one_passage_and_its_options_go_to_their_keys(tmp_path: Path) -> None:

@@ -29,14 +29,15 @@ class ToolServer:
     Args:
         env: Its whole environment.
         cwd: Its working directory.
+        stderr: Where its standard error goes.
     """
 
-    def __init__(self, env: dict[str, str], cwd: Path) -> None:
+    def __init__(self, env: dict[str, str], cwd: Path, stderr: int = subprocess.DEVNULL) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "quantgate", "serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
             env=env,
             cwd=cwd,
@@ -58,7 +59,8 @@ class ToolServer:
         for line in self.process.stdout:
             message = json.loads(line)
             if message.get("id") == self._next:
-                answer: dict[str, Any] = message["result"]
+                refused = {"isError": True, "content": [{"text": str(message.get("error"))}]}
+                answer: dict[str, Any] = message.get("result", refused)
                 return answer
         raise AssertionError(f"the server ended during {method}")
 

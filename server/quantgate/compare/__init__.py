@@ -1,1 +1,1 @@
-"""Did quantization hurt: two runs compared, with the assumptions in sight."""
+"""Did quantization hurt: two validated runs become a verdict, with the assumptions in sight; `report/` shows it as a page."""

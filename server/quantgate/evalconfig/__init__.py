@@ -1,1 +1,1 @@
-"""The launcher config as a document: read, edited with its comments kept, composed as NEL composes it, and linted."""
+"""The launcher config as a document: built, edited with comments kept, composed as NEL does, fingerprinted, linted (`lint/`)."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.nodes import Node, ScalarNode
 
 MAX_DEPTH = 64
 MAX_ALIASES = 500
 MAX_EXPANDED_NODES = 100_000
 """Most values that the file may stand for once every alias is written out."""
+MAX_NUMBER = 1000
+"""Characters of a number: Python writes none of more than 4,300 digits, and YAML 1.1, by which hydra reads, has several bases."""
+_NUMBER = re.compile(r"[-+]?[0-9][0-9A-Fa-fxo_:.]*")
+
+
+def _is_number(node: ScalarNode) -> bool:
+    """Whether some reader of YAML may take a value for a number: it is not quoted, and has the characters of one."""
+    return node.style is None and _NUMBER.fullmatch(node.value) is not None
 
 
 def check(root: Node, path: Path) -> None:
@@ -61,6 +70,10 @@ class _Walk:
 
         if isinstance(node, SequenceNode):
             return list(node.value)
+        if isinstance(node, ScalarNode) and len(node.value) > MAX_NUMBER and _is_number(node):
+            raise self._refusal(
+                f"A number of the config has {len(node.value)} digits", node, "quote it if it is a text"
+            )
         if not isinstance(node, MappingNode):
             return []
         seen: dict[str, int] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 MAX_DEPTH = 100
 _STRINGS = json.JSONDecoder()
-_SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
+_SPACE = re.compile(r"(?:[ \t\r\n]++|//[^\r\n]*+|/\*.*?\*/)*+", re.DOTALL)
 _LINE_REST = re.compile(r"[ \t]*(?=\r?\n|\}|\Z)")
 _SCALAR = re.compile(r"-?[0-9][0-9.eE+\-]*|true|false|null")
 

@@ -109,7 +109,7 @@ def load_yaml(path: Path, limit: int = MAX_BYTES) -> Any:
     if _MERGE.search(raw):
         raise BadInput(f"{path.name} has merge keys, which no evaluation writes", where=str(path))
     try:
-        data = YAML(typ="safe", pure=False).load(raw)
+        data = YAML(typ="safe", pure=True).load(raw)
         _refuse_endless(data)
         return data
     except (YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:

@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 # Without O_NONBLOCK, opening a named pipe waits for somebody who writes into it. Windows has no pipes in directories, but it
 # changes line ends without O_BINARY.
@@ -30,6 +31,19 @@ def open_to_read(path: Path, *, links: bool = True) -> int:
     if not links and not _NOT_LINKS and path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     return os.open(path, _READ if links else _READ | _NOT_LINKS)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A plain file, for reading: a named pipe would keep a reader waiting for ever, and a device has no end.
+
+    Raises:
+        OSError: It cannot be opened, or is no plain file.
+    """
+    descriptor = open_to_read(path)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def open_to_lock(path: Path, *, make: bool = False) -> int:
@@ -73,6 +87,19 @@ def is_private(found: os.stat_result) -> bool:
     if sys.platform == "win32":
         return stat.S_ISDIR(found.st_mode)
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def stranger(found: os.stat_result) -> str:
+    """Who else can change what lies in a directory: "belongs to another user", "can be written by everybody", or empty.
+
+    A group that may write there is taken for one that the user chose. Root is let in anywhere: in a container it is the user whose
+    directory was mounted. Windows keeps that in lists of its own, which the user's profile has right.
+    """
+    if sys.platform == "win32":
+        return ""
+    if found.st_uid not in {os.getuid(), 0} and os.getuid() != 0:
+        return "belongs to another user"
+    return "can be written by everybody" if found.st_mode & stat.S_IWOTH else ""
 
 
 def is_secret(found: os.stat_result) -> bool:

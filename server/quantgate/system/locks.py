@@ -1,7 +1,7 @@
 """Locks on open files, which the system drops when their holder closes the file or dies.
 
 POSIX systems have `flock`, Windows has locked ranges of bytes (`msvcrt.locking`). Those know no shared locks and do not pass to
-children: `PASS_TO_CHILDREN` tells.
+children.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import os
 import sys
 import time
 
-PASS_TO_CHILDREN = sys.platform != "win32"
-"""Whether a child that inherits the open file holds its lock too."""
 REPLACED_WHILE_OPEN = sys.platform != "win32"
 """Whether a file that is open here can be replaced or removed; on Windows it cannot, so the lock must lie beside it."""
 _PAUSE = 0.02

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from .. import visible
 from ..gates.judgement import judging
 from ..gates.views import lookup, overview
 from ..redact import redact_value
@@ -31,7 +32,10 @@ def list_runs(limit: int, *, as_json: bool = False, out: TextIO | None = None) -
     newest = overview.newest(limit)
     pairs = list(zip(newest.runs, overview.views(newest.runs), strict=True))
     if as_json:
-        out.write(json.dumps(redact_value([_record(k, v) for k, v in pairs]), indent=1, ensure_ascii=False) + "\n")
+        out.write(
+            json.dumps(visible.value(redact_value([_record(k, v) for k, v in pairs])), indent=1, ensure_ascii=False)
+            + "\n"
+        )
         return 0
     if not pairs:
         out.write("No run is known here.\n")

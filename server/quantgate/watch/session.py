@@ -60,7 +60,7 @@ def watch(name: str = "", out: TextIO | None = None) -> int:
 
 
 def _pause(view: judging.View) -> float:
-    return DRAW_SECONDS if view.run.remote is None else waiting.LOOK_SECONDS
+    return DRAW_SECONDS if view.run.remote is None else waiting.pause([view])
 
 
 def exit_code(view: judging.View) -> int:
@@ -76,10 +76,8 @@ def _newest() -> str:
         raise BadInput(
             "No run is known here", fix="give the directory of a run, or launch one: `quantgate call canary …`"
         )
-    for one in known:
-        if overview.views([one])[0].state in LIVE:
-            return one.invocation_id
-    return known[0].invocation_id
+    going_on = (one.invocation_id for one, view in zip(known, overview.views(known), strict=True) if view.state in LIVE)
+    return next(going_on, known[0].invocation_id)
 
 
 def _screen(out: TextIO) -> Screen:

@@ -131,7 +131,7 @@ def test_waiting_sees_the_change_and_ends_early(reached: Cluster) -> None:
     before = time.monotonic()
     (row,) = status([task.invocation_id], wait_seconds=30).runs
     assert row.state == "succeeded"
-    assert time.monotonic() - before < 20
+    assert time.monotonic() - before < 25
 
 
 def test_progress_comes_from_the_progress_file_and_from_the_statistics_of_the_answers(reached: Cluster) -> None:

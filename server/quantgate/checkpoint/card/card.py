@@ -50,16 +50,6 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class KeyValue:
-    """One value that a card gives for a key, and the lines that give it."""
-
-    key: str
-    value: str
-    lines: tuple[int, ...]
-    highest: bool = False
-
-
-@dataclass(frozen=True)
 class _Found:
     """A quote, with what decides whether it stays when there are too many, and its text for a line quoted already."""
 
@@ -100,18 +90,6 @@ def safe_card(directory: Path) -> tuple[list[Quote], int, str]:
     except CheckpointError as error:
         return [], 0, str(error)
     return quotes, omitted, ""
-
-
-def values_by_key(quotes: Sequence[Quote]) -> list[KeyValue]:
-    """The values in these quotes: for each key every value that differs, with its lines; keys in order of appearance."""
-    lines: dict[tuple[str, str], list[int]] = {}
-    largest = {(q.key, q.value) for q in quotes if q.highest}
-    for quote in quotes:
-        if quote.value:
-            lines.setdefault((quote.key, quote.value), []).append(quote.line)
-    places = {key: place for place, key in enumerate(dict.fromkeys(key for key, _ in lines))}
-    rows = [KeyValue(key, value, tuple(at), (key, value) in largest) for (key, value), at in lines.items()]
-    return sorted(rows, key=lambda row: places[row.key])
 
 
 def what_to_search(facts: ModelFacts) -> list[str]:

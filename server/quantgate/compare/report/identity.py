@@ -62,7 +62,7 @@ def read_comment(text: str) -> Heading | None:
     try:
         values = json.loads(first[len(_MARKDOWN_MARK) : -4])
         found = Heading(**{name: plain(value, SHORT) for name, value in values.items()})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     return found if ID.fullmatch(found.report_id) else None
 

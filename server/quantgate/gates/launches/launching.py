@@ -16,7 +16,7 @@ from ..cancel import remains
 from ..judgement import judging
 from ..permission import skipping
 from ..planning import asks, dry_runs, limits, plan, staleness
-from ..views import lookup
+from ..views import lookup, remote_views
 from . import submission
 
 MAX_CANARY_SAMPLES = 1000
@@ -112,13 +112,15 @@ def canary(config: str, *, samples: int, tasks: list[str], again: bool) -> submi
 
 
 def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: str) -> submission.Launch:
-    """Launch the full run, or a subset of it.
+    """Launch the full run, or a subset of it; or find the one that is going on, or whose launch nobody was told of, ended or not.
 
     Raises:
         Refused: A gate is not passed for this very config, and no skip of it can be granted.
         ConsentNeeded: A person must say yes first.
         EndpointError: The endpoint does not answer; nothing was launched.
     """
+    # Nobody was told of these yet: their servers ended before they could answer.
+    untold = {attempt.invocation_id for attempt in ledger.open_attempts()}
     planned = plan.read(config)
     if max_samples < 0:
         raise Refused(f"A run of {max_samples} samples is none", where="max_samples", fix="give a number, or 0 for all")
@@ -134,12 +136,20 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
     kind = "subset" if max_samples or named else "full"
 
     def same() -> ledger.Attempt | None:
-        for attempt in ledger.attempts(fingerprint=planned.fingerprint):
+        earlier = [
+            attempt
+            for attempt in ledger.attempts(fingerprint=planned.fingerprint)
             # By the tasks and not by their spelling.
-            asked = (planned.chosen(list(attempt.tasks)), attempt.sample_limit)
-            if attempt.kind == "canary" or asked != (chosen, max_samples):
-                continue
-            if judging.may_run(attempt):
+            if attempt.kind != "canary"
+            and (planned.chosen(list(attempt.tasks)), attempt.sample_limit) == (chosen, max_samples)
+        ]
+        # A cluster is asked once for all of them, however often this config was run.
+        remote_views.look_ahead(
+            [lookup.run_of(a) for a in earlier if a.executor == plan.SLURM and a.outcome != "failed"]
+        )
+        for attempt in earlier:
+            told = attempt.invocation_id not in untold
+            if judging.may_run(attempt) or (attempt.outcome == "launched" and not told):
                 return attempt
             _require_no_strays(attempt)
         return None

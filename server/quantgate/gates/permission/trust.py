@@ -57,6 +57,8 @@ def _where_they_run(planned: plan.Plan) -> str:
     place = "on this machine, as the server's user" if executor == "process" else "inside the run's containers"
     if executor == "local":
         place += "; what becomes part of `docker run` acts on this machine, as the server's user"
+    elif executor == "slurm":
+        place += "; what becomes part of the job's script acts on the cluster, as your user there"
     path = shown.quoted(str(planned.path))
     return f"A config brings commands of its own:\n{path}\nThey would run {place}:"
 

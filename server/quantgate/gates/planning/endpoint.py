@@ -134,7 +134,7 @@ def _ask(url: str, key: str, key_name: str) -> Served:
     try:
         rows = json.loads(body)["data"]
         return Served(shown, tuple(str(row["id"]) for row in rows))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Served(shown, (), "the answer of /models is not a list of models")
 
 

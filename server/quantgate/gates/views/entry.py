@@ -35,9 +35,9 @@ class Entry:
     resumes: tuple[ledger.Resume, ...] = ()
 
 
-def newest(limit: int) -> overview.Newest:
-    """The newest launches on record, as they were written down; nothing is settled or judged."""
-    return overview.on_record(limit)
+def newest(limit: int, begins: str = "") -> overview.Newest:
+    """The newest launches on record, of the ids that begin so, as they were written down; nothing is settled or judged."""
+    return overview.on_record(limit, begins)
 
 
 def entry(invocation_id: str) -> Entry:

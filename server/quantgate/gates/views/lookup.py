@@ -189,6 +189,11 @@ def _by_id(invocation_id: str) -> Run:
         return run_of(attempt)
     jobs = execdb.jobs(invocation_id)
     if not jobs:
+        several = [a.invocation_id for a in ledger.attempts(begins=invocation_id, limit=3)]
+        if several:
+            raise UnknownName(
+                "single run", invocation_id, fix=f"several begin so ({', '.join(several)}): give more of the id"
+            )
         known = [a.invocation_id for a in ledger.attempts(limit=3)]
         raise UnknownName(
             "run", invocation_id, fix="the newest are " + ", ".join(known) if known else "status() lists the known runs"

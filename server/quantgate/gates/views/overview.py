@@ -57,10 +57,10 @@ def newest(limit: int) -> Newest:
     return on_record(limit)
 
 
-def on_record(limit: int) -> Newest:
-    """`newest` as it was written down: nothing is settled."""
-    ours = [Known(a.invocation_id, a.created, a) for a in ledger.attempts(limit=limit)]
-    foreign = execdb.invocations()
+def on_record(limit: int, begins: str = "") -> Newest:
+    """`newest` as it was written down, of the ids that begin so: nothing is settled."""
+    ours = [Known(a.invocation_id, a.created, a) for a in ledger.attempts(begins=begins, limit=limit)]
+    foreign = [f for f in execdb.invocations() if f.invocation_id.startswith(begins)]
     known = ledger.among([f.invocation_id for f in foreign])
     others = [Known(f.invocation_id, f.created, None) for f in foreign if f.invocation_id not in known]
     # Ours keep the order in which they were written, whatever the clock said.
@@ -71,7 +71,7 @@ def on_record(limit: int) -> Newest:
             merged.append(rest.pop(0))
         merged.append(own)
     merged += rest
-    total = ledger.count() + len(others)
+    total = ledger.count(begins) + len(others)
     return Newest(tuple(merged[:limit]), max(0, total - limit))
 
 

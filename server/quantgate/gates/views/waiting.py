@@ -20,6 +20,10 @@ MOST_TOLD = 3
 TOLD_CHARACTERS = 200
 LOOK_SECONDS = 5.0
 """Between two whole looks while nothing seems to change; what only time tells (logs that went quiet) is seen by them."""
+CLUSTER_SECONDS = 15.0
+"""The same for a run on a cluster, where each look asks the scheduler of all its users twice (queue and accounting)."""
+CLUSTER_SHARE = 10
+"""A cluster that takes long to answer is busy: it is left alone for so many times as long."""
 
 
 def views(invocation_ids: Sequence[str]) -> list[judging.View]:
@@ -87,7 +91,8 @@ def _until(
     first = now = _views(found) if found else views(invocation_ids)
     if seconds <= 0:
         return now
-    sign: Pulse | None = None
+    # What changed here during the first look is found by another one; of a cluster there is no sign that could tell.
+    sign = _pulse(now) if all(view.run.remote is not None for view in now) else None
     looked = time.monotonic()
     took = looked - began
     while not done(first, now):
@@ -97,7 +102,9 @@ def _until(
         if left <= 0 or (took > POLL_SECONDS and left < took) or children.wait(min(POLL_SECONDS, left)):
             break
         seen = _pulse(now)
-        fresh = time.monotonic() - looked < LOOK_SECONDS and left > POLL_SECONDS
+        # Where a look takes long, the last one begins while there is time for it.
+        last = left <= POLL_SECONDS or (took > POLL_SECONDS and left <= took + 2 * POLL_SECONDS)
+        fresh = time.monotonic() - looked < pause(now, took) and not last
         if seen is not None and seen == sign and fresh:
             continue
         # The sign is taken before the look: what changes during the look is seen by the next one.
@@ -105,6 +112,18 @@ def _until(
         now = views(invocation_ids)
         took = time.monotonic() - looked
     return now
+
+
+def pause(runs: Sequence[judging.View], took: float = 0.0) -> float:
+    """Seconds between two whole looks at some runs.
+
+    Args:
+        runs: As they were seen last.
+        took: Seconds of that look.
+    """
+    if any(view.run.remote is not None for view in runs if not ended(view)):
+        return max(CLUSTER_SECONDS, CLUSTER_SHARE * took)
+    return LOOK_SECONDS
 
 
 def _told(runs: Sequence[judging.View]) -> str:
@@ -132,7 +151,7 @@ def _pulse(runs: Sequence[judging.View]) -> Pulse | None:
         if view.run.directory is not None:
             parts.append(pulse(view.run.directory))
         elif view.run.remote is not None:
-            parts.append(view.run.remote.address)  # nothing cheap tells: looked at every `LOOK_SECONDS`
+            parts.append(view.run.remote.address)  # nothing cheap tells: looked at every `CLUSTER_SECONDS`
         elif not ended(view):
             return None
     return tuple(parts)
