@@ -64,9 +64,10 @@ lock:
 	@# The oldest that pyproject.toml admits, for `make test-floor`.
 	$(COMPILE) --resolution lowest-direct --python-platform linux --upgrade --output-file requirements/floor.lock
 
-# Known weaknesses, hashes and licences of the locked dependencies; it says what it could not see.
+# Known weaknesses, hashes and licences of the locked dependencies; it says what it could not see. AUDIT_ARGS=--offline asks no service.
+AUDIT_ARGS ?=
 audit: $(VENV)/.ready-dev
-	$(BIN)/python scripts/audit.py
+	$(BIN)/python scripts/audit.py $(AUDIT_ARGS)
 
 # The fault campaign: hours on a small machine. A part: CAMPAIGN_ARGS="--runs 20 --world process".
 campaign: $(VENV)/.ready-dev
@@ -75,7 +76,6 @@ campaign: $(VENV)/.ready-dev
 # Hostile input, MINUTES for each path that it takes: two at a time, at the lowest priority. Its seconds in CI are in `make test`.
 MINUTES ?= 10
 fuzz: $(VENV)/.ready-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
 	$(BIN)/python -m tests.fuzz.campaign --minutes $(MINUTES) $(FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz.page
 

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
-from quantgate.statistics import holm, paired, suite
+from quantgate.statistics import clustering, holm, paired, suite
 from quantgate.statistics.decide import decide
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def enumerated(n: int, margin: float, flips: Iterable[float], alpha: float = 0.0
         d = np.repeat([1.0, -1.0, 0.0], [gained, lost, n - gained - lost])
         if decide(d, margin, alpha, binary=True).verdict == "PASS":
             passes["quantgate"].append((gained, lost))
-        if gained + lost and paired.noninferiority(d, margin, alpha).low > -margin:
+        if gained + lost and paired.of_units(clustering.units(d), margin, alpha).low > -margin:
             passes["t interval"].append((gained, lost))
     return {
         name: max(sum(_probability(g, lost, n, rate, margin) for g, lost in cells) for rate in flips)

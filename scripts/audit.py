@@ -99,11 +99,11 @@ def from_elsewhere() -> Iterator[str]:
             yield f"{found.metadata['Name']}: installed from an address or a directory"
 
 
-def at_every_start() -> Iterator[str]:
-    """Files that run code at every start of this Python."""
+def at_every_start(reviewed: Mapping[str, str]) -> Iterator[str]:
+    """Files that run code at every start of this Python, and what somebody who has read one says of it."""
     for file in sorted(Path(sysconfig.get_path("purelib")).glob("*.pth")):
         if any(line.startswith("import") for line in file.read_text(encoding="utf-8", errors="replace").splitlines()):
-            yield f"{file.name} runs code at every start of Python"
+            yield f"{file.name}: {reviewed.get(file.name, 'not reviewed')}"
 
 
 def online(lock: Path) -> tuple[list[str], str]:
@@ -158,7 +158,7 @@ def main() -> int:
     for title, rows in (
         ("Licences that ask for more than a notice, not reviewed", list(licences(table["reviewed_licences"]))),
         ("Packages that come from no index", list(from_elsewhere())),
-        ("Code at every start of Python", list(at_every_start())),
+        ("Code at every start of Python", list(at_every_start(table["reviewed_start_code"]))),
     ):
         _show(title, rows)
     _show("Not seen", [*unseen, *_limits(table["as_of"])])

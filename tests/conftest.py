@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,6 +34,12 @@ def side(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     folders = [folder.as_posix() for folder in PurePosixPath(file).parents]
     return next((ALONE[folder] for folder in folders if folder in ALONE), file)
+
+
+def pytest_configure() -> None:
+    """A script that starts pytest in the background has it ignore SIGINT, and every program that a test starts would too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

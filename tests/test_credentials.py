@@ -115,3 +115,20 @@ def test_an_env_file_wins_over_wandb_login_and_cannot_send_its_key_elsewhere(log
         (logged_in.parent / ".env").write_text(line + "\n")
         assert "WANDB_API_KEY" not in credentials.environment(logged_in)
         assert not credentials.locate(["WANDB_API_KEY"], logged_in)[0].set
+
+
+def test_what_is_set_for_a_config_stays_out_of_the_process(logged_in: Path) -> None:
+    filled = credentials.Filled(logged_in)
+    filled["WANDB_API_KEY"] = WANDB
+    assert filled["WANDB_API_KEY"] == WANDB
+    assert "WANDB_API_KEY" in list(filled)
+    assert "WANDB_API_KEY" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["NETRC", "WANDB_BASE_URL"])
+def test_no_env_file_says_where_keys_go_also_not_for_a_config_that_names_it(logged_in: Path, name: str) -> None:
+    logged_in.write_text(f"export: {{env_vars: {{{name}: host:{name}}}}}\n")
+    (logged_in.parent / ".env").write_text(f"{name}=https://elsewhere.example\n")
+    assert credentials.environment(logged_in).get(name) == os.environ.get(name)
+    assert credentials.Filled(logged_in).get(name) == os.environ.get(name)
+    assert credentials.locate([name], logged_in)[0].found_in in ("", "environment")

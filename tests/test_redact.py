@@ -14,13 +14,24 @@ from quantgate import redact
 
 
 @pytest.mark.parametrize(
-    "name", ["HF_TOKEN", "NGC_API_KEY", "WANDB_API_KEY", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "api-key"]
+    "name",
+    [
+        *("HF_TOKEN", "NGC_API_KEY", "WANDB_API_KEY", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "api-key"),
+        *("API_KEYS", "OPENAI_API_KEYS", "HF_TOKENS", "PASSWORDS", "PGPASSWORD", "SSHPASS"),
+        *("accessToken", "authToken", "clientSecret", "secretKey", "privateKey", "apiKey"),
+    ],
 )
 def test_a_variable_with_such_a_name_holds_a_secret(name: str) -> None:
     assert redact.is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["TOKENIZER", "api_key_name", "max_new_tokens", "PATH", "MONKEY", "SSH_AUTH_SOCK"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TOKENIZER", "api_key_name", "max_new_tokens", "PATH", "MONKEY", "SSH_AUTH_SOCK"),
+        *("completion_tokens", "missing_keys", "maxTokens", "KeyError", "InvalidToken", "bypass"),
+    ],
+)
 def test_a_variable_with_such_a_name_does_not(name: str) -> None:
     assert not redact.is_secret_name(name)
 
@@ -143,3 +154,17 @@ def test_a_secret_that_a_config_writes_out_is_known_from_then_on() -> None:
         {"tasks": [{"env_vars": {"JUDGE_PASSWORD": "lit:correcthorsebattery", "M": "lit:a-model"}}]}
     )
     assert redact.redact("said correcthorsebattery of a-model") == "said [redacted] of a-model"
+
+
+def test_a_secret_is_masked_as_the_name_of_a_key_too() -> None:
+    secret = "hf_" + "a1" * 10
+    assert redact.redact_value({"layers": {secret: 1}}) == {"layers": {redact.MASK: 1}}
+    assert secret not in str(redact.redact_config({secret: {"x": "y"}, f"tail {secret}": "z"}))
+
+
+def test_a_librarys_wrong_call_of_logging_does_not_raise_into_it_and_its_stack_is_masked() -> None:
+    secret = "hf_" + "a1" * 10
+    record = logging.LogRecord("lib", logging.INFO, "", 1, f"%d of {secret}", ("x",), None, sinfo=f"at {secret}")
+    assert redact.RedactingFilter().filter(record)
+    assert redact.MASK in record.getMessage()
+    assert secret not in logging.Formatter("%(message)s").format(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ def processor() -> float:
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
+def processor_of(pid: int) -> float:
+    """Seconds of processor time that a process used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def milliseconds(call: Callable[[], Any], rounds: int = 3) -> float:
     """The least processor time of a call, of some rounds."""
     taken = []
@@ -60,24 +67,30 @@ def milliseconds(call: Callable[[], Any], rounds: int = 3) -> float:
 
 
 def load() -> tuple[dict[str, Any], list[Figure], list[Figure]]:
-    """What is kept: about the measurement, the figures, and those of the code before the mends."""
+    """What is kept: about the measurement of each axis, the figures, and those of the code before the mends."""
     if not RESULTS.is_file():
         return {}, [], []
     kept = json.loads(RESULTS.read_text(encoding="utf-8"))
     return kept["about"], [Figure(**row) for row in kept["figures"]], [Figure(**row) for row in kept["before"]]
 
 
-def keep(about: dict[str, Any], found: Iterable[Figure], *, before: bool) -> None:
-    """Put figures in the place of the same ones, and of all others of their axes, that were kept."""
-    found = list(found)
+def keep(axis: str, about: dict[str, Any], found: Iterable[Figure], *, before: bool) -> None:
+    """Put the figures of an axis in the place of all that were kept of it.
+
+    Args:
+        axis: Its name.
+        about: When it was measured, for how long, and what else the machine did.
+        found: All of its figures, of one run.
+        before: They are those of the code before the mends.
+    """
     known, figures, earlier = load()
-    axes = {figure.axis for figure in found}
     if before:
-        earlier = [f for f in earlier if f.axis not in axes] + found
+        earlier = [f for f in earlier if f.axis != axis] + list(found)
     else:
-        figures = [f for f in figures if f.axis not in axes] + found
+        figures = [f for f in figures if f.axis != axis] + list(found)
+        known[axis] = about
     rows = {
-        "about": {**known, **about},
+        "about": known,
         "figures": [_row(f) for f in sorted(figures, key=lambda f: f.axis)],
         "before": [_row(f) for f in sorted(earlier, key=lambda f: f.axis)],
     }

@@ -60,6 +60,7 @@ def _calls(size: int) -> dict[str, Callable[[], Any]]:
         "status(), again": status,
         "status of 50 ids": lambda: status(some),
         "status of the first 4 characters of an id": short,
+        "a lookup in NEL's record": lambda: execdb.jobs(some[0]),
         "the launches of one config": lambda: ledger.attempts(fingerprint=fingerprint),
         "the list of runs as a resource": resource._listed,
         "completion of an id": lambda: completion.completed(_RUNS, "invocation_id", made.invocation(3)[:3]),
@@ -76,7 +77,7 @@ def _statements(call: Callable[[], Any]) -> int:
         opened.set_trace_callback(seen.append)
         return opened
 
-    store._opened = traced
+    store._opened = traced  # type: ignore[assignment]
     try:
         call()
     finally:

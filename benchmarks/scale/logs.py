@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,15 +60,19 @@ def _write(path: Path, megabytes: int) -> None:
 
 def _scan(run: Path, gigabytes: int) -> Iterator[Figure]:
     tasks = RunDir.find(run).tasks
+    # What the process held at most is counted anew: the log was written by it too.
+    Path("/proc/self/clear_refs").write_text("5")
     started, worked = time.perf_counter(), processor()
     report = scan.scan(tasks)
     took, worked = time.perf_counter() - started, processor() - worked
+    peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
     counted = getattr(report, "unread_logs", len(report.unread))
     note = f"{counted} logs are said not to be read to their end" if counted else ""
+    if gigabytes == 1:
+        yield Figure("logs", "a scan of one log", gigabytes, "GB", took, "s", note)
     yield Figure("logs", "a scan", gigabytes, "GB", took, "s", note)
     yield Figure("logs", "a scan", gigabytes, "GB", report.bytes_scanned / 1e9, "GB read")
     yield Figure("logs", "a scan", gigabytes, "GB", worked / report.bytes_scanned * 1e9, "s of processor time per GB")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield Figure("logs", "a scan", gigabytes, "GB", peak, "MB of memory at most")
 
 

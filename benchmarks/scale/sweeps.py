@@ -19,6 +19,7 @@ IN_THE_QUEUE = (50, 1_000, 10_000)
 """Jobs of the user: 50 are of the runs that are asked for, the others wait for nobody who asks."""
 LINKS = (10, 20)
 AGAIN = (1, 10, 50)
+UNSEEN = (1, 10, 50)
 TOKEN = 4.0
 """Characters of JSON per token, roughly."""
 
@@ -33,6 +34,8 @@ def measure(*, quick: bool = False) -> Iterator[Figure]:
         yield from _status("1,000 tasks, each a chain of jobs, so many in all", 1, 1_000, links)
     for count in AGAIN:
         yield from _again(count)
+    for count in UNSEEN:
+        yield from _unseen(count)
 
 
 def _status(what: str, runs: int, tasks: int, links: int, others: int = 0) -> Iterator[Figure]:
@@ -80,6 +83,29 @@ def _again(count: int) -> Iterator[Figure]:
     what = "run of a config that was run there so often before"
     yield Figure("sweeps", what, count, "runs", took, "ms")
     yield Figure("sweeps", what, count, "runs", calls, "calls of squeue and sacct")
+
+
+def _unseen(count: int) -> Iterator[Figure]:
+    """What `status()` asks of a cluster for launches that nobody saw to their end: each is looked for there."""
+    with made.own_home() as home:
+        (home / "runs").mkdir()
+        place = {
+            "executor": "slurm",
+            "output_dir": f"{replay.HOST}:{home / 'runs'}",
+            "run_dir": "",
+            "outcome": "launching",
+        }
+        made.write_by_schema([made.attempt(n, **place) for n in range(count)])
+        with replay.reached(home / "node") as node:
+            node.jobs([])
+            looking._desks.clear()
+            started = processor()
+            status()
+            took = (processor() - started) * 1000
+            looking._desks.clear()
+    what = "status() with so many launches on a cluster whose end nobody saw"
+    yield Figure("sweeps", what, count, "launches", took, "ms")
+    yield Figure("sweeps", what, count, "launches", node.counted.commands, "ssh sessions")
 
 
 def _ahead(earlier: list[ledger.Attempt]) -> None:

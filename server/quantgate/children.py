@@ -5,6 +5,8 @@ Evaluations are not children of the server: they are started by a helper and out
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -20,6 +22,8 @@ _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.RLock()
 _closing = threading.Event()
 
+MOST_OUTPUT = 8 << 20
+"""Bytes of the beginning of a helper's output that are read, and of its end."""
 GRACE_SECONDS = 2.0
 """Between SIGTERM and SIGKILL for a helper's process group."""
 
@@ -66,6 +70,35 @@ def run(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
         given.write(stdin)
         given.seek(0)
+        process = _started(argv, given, out, env, cwd, tuple(pass_fds))
+        if process is None:
+            return Finished(-signal.SIGTERM, "", timed_out=False)
+        timed_out = False
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            if process.poll() is None:
+                processes.end_child(process, GRACE_SECONDS)
+            with _lock:
+                _running.discard(process)
+        return Finished(process.returncode, _read(out), timed_out)
+
+
+def _started(
+    argv: Sequence[str],
+    given: IO[bytes],
+    out: IO[bytes],
+    env: Mapping[str, str],
+    cwd: Path | None,
+    pass_fds: tuple[int, ...],
+) -> subprocess.Popen[bytes] | None:
+    """The helper, among those that run; None when the server goes: it would outlive it."""
+    # Held while it starts: `end_all` finds it, or it is not started.
+    with _lock:
+        if _closing.is_set():
+            return None
         try:
             process = subprocess.Popen(
                 list(argv),
@@ -74,7 +107,7 @@ def run(
                 stderr=subprocess.STDOUT,
                 env=dict(env),
                 cwd=cwd,
-                **processes.inheriting(tuple(pass_fds)),
+                **processes.inheriting(pass_fds),
                 **processes.own_group(),
             )
         except OSError as error:
@@ -87,36 +120,19 @@ def run(
                 f"{Path(argv[0]).name} cannot be given a text with a NUL character, or a variable whose name is none",
                 fix="take it out of the config, or of the environment",
             ) from None
-        with _lock:
-            _running.add(process)
-        if _closing.is_set():
-            _end(process)
-        timed_out = False
-        try:
-            process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            if process.poll() is None:
-                _end(process)
-            with _lock:
-                _running.discard(process)
-        return Finished(process.returncode, _read(out), timed_out)
+        _running.add(process)
+    return process
 
 
 def _read(out: IO[bytes]) -> str:
+    # What was said first and last tells most; a helper that goes on and on must not fill this process.
+    size = out.seek(0, os.SEEK_END)
     out.seek(0)
-    return out.read().decode("utf-8", errors="replace")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for force in (False, True):
-        processes.end_group(process.pid, force=force)
-        try:
-            process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    text = out.read(MOST_OUTPUT)
+    if size > MOST_OUTPUT:
+        out.seek(max(MOST_OUTPUT, size - MOST_OUTPUT))
+        text += b"\n[...]\n" + out.read(MOST_OUTPUT)
+    return text.decode("utf-8", errors="replace")
 
 
 def end_all() -> None:
@@ -127,7 +143,7 @@ def end_all() -> None:
     for process in running:
         processes.end_group(process.pid, force=False)
     for process in running:
-        _end(process)
+        processes.end_child(process, GRACE_SECONDS)
 
 
 def wait(seconds: float) -> bool:

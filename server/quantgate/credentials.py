@@ -86,18 +86,23 @@ def steers_programs(name: str) -> bool:
     return bool(_STEERS_PROGRAMS.fullmatch(name))
 
 
+def _of_a_file(values: Mapping[str, str]) -> dict[str, str]:
+    """What may come from a `.env` file: nothing that steers programs, no trust switch, and nothing that says where keys go."""
+    return {n: v for n, v in values.items() if not steers_programs(n) and n not in _WHERE_KEYS_GO}
+
+
 def environment(config: Path) -> dict[str, str]:
     """The environment for a child that launches this config: the server's own, with gaps filled from `.env` files.
 
-    From a file come only variables that the config names, and none that steers programs or is a trust switch: an agent can
-    write both files. The key of `wandb login` comes last.
+    From a file come only variables that the config names, and of these as `_of_a_file`: an agent can write both files. The
+    key of `wandb login` comes last.
     """
     text = config.read_text(encoding="utf-8", errors="replace")
     named = set(_IDENTIFIER.findall(text))
     merged: dict[str, str] = {}
     files = [read_env_file(file) for file in reversed(env_files(config))]
     for values in files:
-        merged.update({n: v for n, v in values.items() if n in named and not steers_programs(n)})
+        merged.update({n: v for n, v in _of_a_file(values).items() if n in named})
     merged.update({n: v for n, v in os.environ.items() if v or n not in merged})
     if not merged.get(wandb_login.KEY) and (key := _wandb(text, files).key):
         merged[wandb_login.KEY] = key
@@ -114,9 +119,9 @@ def _wandb(text: str, env_file_values: Iterable[Mapping[str, str]]) -> wandb_log
 
 
 class Filled(MutableMapping[str, str]):
-    """This process's environment with gaps filled from the `.env` files of a config; what is set goes to the process.
+    """This process's environment with gaps filled from the `.env` files of a config; what is set stays in here.
 
-    For lookups by a name that the config gives. Nothing that steers programs comes from a file, as in `environment`.
+    For lookups by a name that the config gives.
 
     Args:
         config: The file as the user wrote it.
@@ -127,24 +132,24 @@ class Filled(MutableMapping[str, str]):
 
     def __init__(self, config: Path) -> None:
         self._gaps: dict[str, str] = {}
+        self._set: dict[str, str] = {}
         for file in reversed(env_files(config)):
-            values = read_env_file(file).items()
-            self._gaps.update({n: v for n, v in values if not steers_programs(n) and n not in _WHERE_KEYS_GO})
+            self._gaps.update(_of_a_file(read_env_file(file)))
 
     def __getitem__(self, name: str) -> str:
-        return os.environ.get(name) or self._gaps.get(name) or os.environ[name]
+        return self._set.get(name) or os.environ.get(name) or self._gaps.get(name) or os.environ[name]
 
     def __setitem__(self, name: str, value: str) -> None:
-        os.environ[name] = value
+        self._set[name] = value
 
     def __delitem__(self, name: str) -> None:
-        del os.environ[name]
+        del self._set[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._gaps, **os.environ})
+        return iter({**self._gaps, **os.environ, **self._set})
 
     def __len__(self) -> int:
-        return len({**self._gaps, **os.environ})
+        return len(list(iter(self)))
 
 
 def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:
@@ -155,7 +160,7 @@ def locate(names: Iterable[str], config: Path | None = None) -> list[Found]:
         if os.environ.get(name):
             found.append(Found(name, True, "environment"))
             continue
-        place = "" if steers_programs(name) else next((str(f) for f, values in files if values.get(name)), "")
+        place = next((str(f) for f, values in files if _of_a_file(values).get(name)), "")
         if not place and name == wandb_login.KEY and config is not None and config.is_file():
             text = config.read_text(encoding="utf-8", errors="replace")
             place = _wandb(text, [values for _, values in files]).found_in

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from . import credentials, workspace
+from . import credentials, workspaces
 from .benchmarks import recipes
 from .cluster import known_clusters
 from .evalconfig import compose, variables
@@ -15,6 +14,7 @@ from .evalconfig.document import ConfigDocument, located
 from .gates.planning import cluster_look
 from .gates.planning.cluster_look import Cluster
 from .launcher import containers, here, package
+from .workspaces import Workspace
 
 MAX_CLUSTERS = 20
 NOT_ASKED = "not asked: check_environment with this host looks at it"
@@ -50,7 +50,7 @@ class Environment:
     containers: containers.Containers
     credentials: list[Credential]
     clusters: list[Cluster]
-    workspaces: list[workspace.Workspace]
+    workspaces: list[Workspace]
     config: str
     warnings: tuple[str, ...] = ()
 
@@ -71,7 +71,9 @@ def look(*, workspace: str = "", config: str = "", host: str = "") -> Environmen
     launcher = Launcher(package.launcher_version(), package.VALIDATED_VERSION, sys.version_info >= JOINPATH_FIXED)
     blockers = _blockers(launcher, engine, composed, rows)
     clusters, notes = _clusters(host)
-    return Environment(blockers, launcher, engine, rows, clusters, _workspaces(workspace), config, notes)
+    places = workspaces.find(workspace)
+    notes = (*notes, *_cut(places))
+    return Environment(blockers, launcher, engine, rows, clusters, places.workspaces, config, notes)
 
 
 def _clusters(host: str) -> tuple[list[Cluster], tuple[str, ...]]:
@@ -88,30 +90,13 @@ def _clusters(host: str) -> tuple[list[Cluster], tuple[str, ...]]:
     return [row], notes
 
 
-def _workspaces(path: str) -> list[workspace.Workspace]:
-    return workspace.find_workspaces(path)
-
-
-def as_rows(found: Environment) -> dict[str, Any]:
-    """The environment as the tool's rows; paths become text."""
-    return {
-        "ready": not found.blockers,
-        "blockers": found.blockers,
-        "launcher": dataclasses.asdict(found.launcher),
-        "containers": dataclasses.asdict(found.containers),
-        "credentials": [dataclasses.asdict(c) for c in found.credentials],
-        "clusters": [dataclasses.asdict(c) | {"accounts": list(c.accounts)} for c in found.clusters],
-        "workspaces": [
-            {
-                "path": str(w.path),
-                "checkpoints": [str(p) for p in w.checkpoints],
-                "configs": [str(p) for p in w.configs],
-                "runs": [str(p) for p in w.runs],
-                "patches": [{"path": str(p.path), "carry": p.carry} for p in w.patches],
-            }
-            for w in found.workspaces
-        ],
-    }
+def _cut(found: workspaces.Found) -> Iterator[str]:
+    """What was not listed of the workspaces."""
+    if found.omitted:
+        yield f"{found.omitted} older workspaces are not listed; give one of them as `workspace`"
+    for place in found.workspaces:
+        if place.omitted:
+            yield f"{place.path} holds {place.omitted} more checkpoints, configs, runs or patches than are listed"
 
 
 def _recipe_needs() -> dict[str, str]:

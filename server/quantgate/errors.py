@@ -6,11 +6,12 @@ QuantgateError            what is wrong, where, and how to fix it
 │   ├── CheckpointError   a checkpoint on disk (file, line, field)
 │   └── UnknownName       no such task, run or tool; names the nearest ones
 ├── Refused               a gate or a policy says no
-│   └── ConsentNeeded     (gates.consent) a person's yes is missing; it carries what to ask
+│   └── ConsentNeeded     (gates.permission.consent) a person's yes is missing; it carries what to ask
 ├── LauncherError         NEL could not do what it was asked
 │   └── NoAnswer          it gave no answer: what it did must be looked up
 ├── HarnessError          a harness could not be installed or has no wheel
 ├── EndpointError         the model's endpoint does not answer as it must
+│   └── EndpointSilent    nobody answers there, as seen from this machine
 ├── ClusterError          a cluster does not let us in, or its scheduler refuses
 │   └── Unreachable       nothing is known: the link is down or too slow
 ├── TrackingError         a tracking server does not let us in, or holds a run where it cannot be read
@@ -99,6 +100,14 @@ class HarnessError(QuantgateError):
 
 class EndpointError(QuantgateError):
     """The model's endpoint does not answer as it must."""
+
+
+class EndpointSilent(EndpointError):
+    """Nobody answers at the endpoint, as seen from this machine; `url` was asked."""
+
+    def __init__(self, what: str, *, url: str, fix: str) -> None:
+        self.url = url
+        super().__init__(what, where=f"target.api_endpoint.url ({url})", fix=fix)
 
 
 class ClusterError(QuantgateError):

@@ -21,8 +21,13 @@ SHORTEST_SECRET = 8
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDS?|CREDENTIALS?|AUTH|WEBHOOK)(?:$|_)"
-    r"|_(?:PASS|PWD|PAT)$|(?:API|ACCESS)KEY",
+    r"|_(?:PASS|PWD|PAT)$|^SSHPASS$|PASSWORDS?$|(?:API|ACCESS)KEY"
+    r"|(?:API|ACCESS|AUTH|SECRET|PRIVATE)_?KEYS$|(?:API|ACCESS|AUTH|REFRESH|SECRET|BEARER|HF|GH|GITHUB|GITLAB)_?TOKENS$",
     re.IGNORECASE,
+)
+# Case tells the words apart here. Only at the end, and not of a class: what follows `KeyError: ` or `InvalidToken: ` is to be read.
+_CAMEL_SECRET_NAME = re.compile(
+    r"[a-z][A-Za-z0-9]*(?:Token|Secret|Passphrase|Credentials?)|(?:[a-z][A-Za-z0-9]*)??(?:[sS]ecret|[pP]rivate|[aA]uth)Key"
 )
 _NOT_SECRET_NAME = re.compile(
     r"KEY_?NAME$|KEY_ID_NAME$|^TOKENIZER$|^MAX_(?:\w+_)?TOKENS?$|^SSH_AUTH_SOCK$", re.IGNORECASE
@@ -72,7 +77,8 @@ _registered: set[str] = set()
 def is_secret_name(name: str) -> bool:
     """Whether a variable of this name holds a secret (`HF_TOKEN` yes, `TOKENIZER` and `api_key_name` no)."""
     flat = name.replace("-", "_")
-    return bool(_SECRET_NAME.search(flat)) and not _NOT_SECRET_NAME.search(flat)
+    found = _SECRET_NAME.search(flat) or _CAMEL_SECRET_NAME.fullmatch(flat)
+    return bool(found) and not _NOT_SECRET_NAME.search(flat)
 
 
 def register(values: Mapping[str, str], *, whatever_the_name: bool = False, shortest: int = SHORTEST_SECRET) -> None:
@@ -107,7 +113,8 @@ def register_url(url: str) -> str:
     return redact(urllib.parse.urlunsplit(shown))
 
 
-def _known_values() -> list[str]:
+def known_values() -> list[str]:
+    """The secrets that this process knows by their value, the longest first."""
     held = {v for n, v in os.environ.items() if len(v) >= SHORTEST_SECRET and is_secret_name(n)}
     return sorted(held | _registered, key=len, reverse=True)
 
@@ -124,7 +131,7 @@ def _mask_assignment(match: re.Match[str]) -> str:
 
 def redact(text: str) -> str:
     """The text with every known or credential-shaped secret replaced by `[redacted]`."""
-    for value in _known_values():
+    for value in known_values():
         if value in text:
             text = text.replace(value, MASK)
     for pattern, replacement in _SHAPES:
@@ -138,14 +145,18 @@ def shown(text: str) -> str:
 
 
 def redact_value(value: Any) -> Any:
-    """`redact` on every string inside a JSON-like value; containers are rebuilt, other values pass."""
+    """`redact` on every string inside a JSON-like value, names of keys too; containers are rebuilt, other values pass."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {k: redact_value(v) for k, v in value.items()}
+        return {_key(k): redact_value(v) for k, v in value.items()}
     if isinstance(value, list):
         return [redact_value(v) for v in value]
     return value
+
+
+def _key(key: Any) -> Any:
+    return redact(key) if isinstance(key, str) and len(key) >= SHORTEST_SECRET else key
 
 
 def redact_config(value: Any) -> Any:
@@ -154,7 +165,7 @@ def redact_config(value: Any) -> Any:
     References (`host:NAME`, `$NAME`, the name of a variable) stay; a value that is written out (`lit:…`) does not.
     """
     if isinstance(value, dict):
-        return {k: _under(k, v) if isinstance(v, str) else redact_config(v) for k, v in value.items()}
+        return {_key(k): _under(k, v) if isinstance(v, str) else redact_config(v) for k, v in value.items()}
     if isinstance(value, list):
         return [redact_config(v) for v in value]
     return redact_value(value)
@@ -185,11 +196,16 @@ def register_literals(value: Any) -> None:
 
 
 class RedactingFilter(logging.Filter):
-    """Masks secrets in a record's message, arguments and traceback before a handler formats it."""
+    """Masks secrets in a record's message, arguments, traceback and stack before a handler formats it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = redact(record.getMessage())
-        record.args = None
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # a library's wrong call of logging, which must not fail for it
+            message = str(record.msg)
+        record.msg, record.args = redact(message), None
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         if record.exc_info:
             # Formatted here, once: a handler would otherwise print the exception's own text.
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))

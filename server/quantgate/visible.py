@@ -6,20 +6,45 @@ direction marks and invisible characters as they are, and a client that decodes 
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from typing import Any
 
-# Controls but for line end and tab; soft hyphen, joiners, marks and overrides of direction, separators of lines and paragraphs,
-# the tag characters in which text can be hidden, and halves of surrogate pairs.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e0fff]"
+_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
+"""Unicode categories without a picture: controls, formats, unassigned, private, halves of pairs, ends of lines and paragraphs."""
+_FILLERS = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
 )
+"""Of other categories, but not seen either: joiners, fillers, variation selectors (Unicode's Default_Ignorable_Code_Point), and the
+empty Braille pattern."""
+
+
+def hides(character: str) -> bool:
+    """Whether a character steers a terminal or is not seen; end of line, tab and the blanks are what they look like."""
+    return character not in "\n\t" and (unicodedata.category(character) in _CATEGORIES or character in _FILLERS)
 
 
 def text(shown: str) -> str:
     """The text with each such character written out: `\\x1b`, `\\u202e`."""
-    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), shown)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(written(c) if hides(c) else c for c in shown)
+
+
+def written(character: str) -> str:
+    """One character as it is written in Python and JSON: `\\x1b`."""
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def value(shown: Any) -> Any:

@@ -60,6 +60,13 @@ def test_a_query_like_nothing_finds_nothing() -> None:
     assert find_tasks("qqqqqqqq zzzz").hits == []
 
 
+@pytest.mark.parametrize("query", ["数学", "?!", "—"])
+def test_a_query_without_a_letter_or_digit_of_names_finds_nothing_or_lists_all(query: str) -> None:
+    found = find_tasks(query)
+    assert found.nearest == bool(query.isalpha())
+    assert (len(found.hits) < 20) is query.isalpha()
+
+
 def test_filters_narrow_the_answer() -> None:
     assert {hit.task.harness for hit in find_tasks(harness="simple-evals").hits} == {"simple_evals"}
     assert {hit.task.endpoint_type for hit in find_tasks(endpoint_type="vlm").hits} == {"vlm"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quantgate.checkpoint.headers.gguf import read_gguf
-from quantgate.checkpoint.identity import identity
+from quantgate.checkpoint.identity import identify
 from quantgate.checkpoint.model_facts import from_gguf
 from quantgate.checkpoint.quantization import detect
 from quantgate.checkpoint.source import resolve_model
@@ -163,5 +163,5 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_identity_follows_the_weights_not_the_name(tmp_path: Path) -> None:
     one, again, other = (write(tmp_path / n, seed=s) for n, s in (("a.gguf", 0), ("b.gguf", 0), ("c.gguf", 1)))
-    assert identity(one) == identity(again)
-    assert identity(one) != identity(other)
+    assert identify(one) == identify(again)
+    assert identify(one) != identify(other)

@@ -177,4 +177,4 @@ def test_the_identity_of_a_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"abc")
     with pytest.raises(CheckpointError, match="too few"):
-        identity.identity(tmp_path)
+        identity.identify(tmp_path)

@@ -20,7 +20,7 @@ from quantgate.checkpoint.hub import fetch as hub
 from quantgate.checkpoint.hub.client import Limits
 from quantgate.checkpoint.hub.copy import find
 from quantgate.checkpoint.hub.listing import read_listing
-from quantgate.checkpoint.identity import identity
+from quantgate.checkpoint.identity import identify
 from quantgate.checkpoint.inspection import inspect_model
 from quantgate.checkpoint.source import ModelSource, resolve_model
 from quantgate.errors import CheckpointError
@@ -295,6 +295,15 @@ def test_what_a_killed_process_left_is_removed(stand_in: Hub, tmp_path: Path) ->
     assert not left.exists()
 
 
+def test_an_older_commit_goes_when_a_newer_one_is_kept(stand_in: Hub, tmp_path: Path) -> None:
+    old = tmp_path / "cache" / "hub" / HANDLE.replace("/", "--") / ("a" * 40)
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    (old.parent / ("b" * 40)).mkdir()  # younger than a day: somebody may be reading it
+    found = resolve_model(HANDLE, reach_hub=True)
+    assert {path.name for path in old.parent.iterdir()} == {"b" * 40, found.revision}
+
+
 def test_a_hub_that_cannot_be_reached_is_said_with_what_was_tried(
     stand_in: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -511,16 +520,16 @@ def test_a_repository_without_config_is_refused_with_what_it_holds(stand_in: Hub
 
 def test_the_identity_of_a_model_on_the_hub_is_its_commit_and_listing(stand_in: Hub) -> None:
     with pytest.raises(CheckpointError):
-        identity(HANDLE)
+        identify(HANDLE)
     source = resolve_model(HANDLE, reach_hub=True)
-    first = identity(HANDLE)
+    first = identify(HANDLE)
     (source.path / "model-00001-of-00003.safetensors.header").write_bytes(b"")
     listing = json.loads((source.path / "listing.json").read_text())
     (source.path / "listing.json").write_text(json.dumps(listing | {"fetched": "2001-01-01"}))
-    assert identity(HANDLE) == first
+    assert identify(HANDLE) == first
     stand_in.commit = "e" * 40
     resolve_model(HANDLE, reach_hub=True)
-    assert identity(HANDLE) != first
+    assert identify(HANDLE) != first
 
 
 def test_importing_the_reader_does_not_load_a_http_client() -> None:

@@ -116,10 +116,10 @@ def deep(levels: int) -> Any:
     ids=lambda block: "-".join(list(block)[:2]),
 )
 def test_a_huge_record_takes_bounded_time(block: dict[str, Any]) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     record = from_config({"quantization_config": block})
     assert record is not None
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     bounded(record)
     assert len(record.groups) <= 65
 
@@ -128,3 +128,18 @@ def test_quoted_fields_hide_secrets_even_at_the_cut() -> None:
     token = "hf_" + "a1B2" * 10
     assert token not in short({"note": "y" * 280 + token})
     assert "hf_a1B2" not in short({"note": "y" * 280 + " " + token})
+
+
+def test_a_secret_that_the_end_of_what_is_read_goes_through_is_not_shown_in_half() -> None:
+    """The first secrets are masked and so shorten the text, that the end comes into what is shown."""
+    token = "hf_" + "a1B2" * 10
+    long = "hf_" + "a1B2" * 4990
+    assert len(long) < 20_000 - 10 < len(long) + len(token)
+    assert "hf_a1B2" not in short({"note": f"{long} {token}"})
+
+
+def test_a_record_that_is_one_long_text_takes_time_of_its_length_not_its_square() -> None:
+    began = time.process_time()
+    for _ in range(20):
+        assert len(short("x" * 500_000)) <= 300
+    assert time.process_time() - began < 2

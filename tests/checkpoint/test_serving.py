@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from quantgate.checkpoint import recommend
-from quantgate.checkpoint.fit import GIB, fit, kv_bytes_per_token
+from quantgate.checkpoint.fit import GIB, fit
 from quantgate.checkpoint.model_facts import ModelFacts, from_config
 from quantgate.checkpoint.quantization import QuantizationRecord, detect, read_config
 from quantgate.checkpoint.serving import advise, check_framework, find_gpu, serving_flags
+from quantgate.checkpoint.shape.kv_memory import kv_bytes_per_token
 from quantgate.checkpoint.source import resolve_model
 from quantgate.errors import UnknownName
 

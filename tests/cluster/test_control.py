@@ -6,6 +6,7 @@ The scheduler's programs are stand-ins that log their calls; `squeue` shows what
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -201,7 +202,11 @@ def test_a_resumed_job_gets_the_environment_of_the_user_and_nothing_of_the_scrip
 ) -> None:
     host.shell = shell
     (host.stubs / "answer").write_text('env >"$STUBS/env"\n', "utf-8")
-    ours = ("LC_ALL", "ROOT", "OTHER", "STAMP", "CHAINS", "WHICH", "CDPATH")
+    script = (Path(control.__file__).parent / "control.sh").read_text("utf-8")
+    set_there = r"(?m)^ *([A-Za-z_]+)=|\bfor ([A-Za-z_]+) in|\bread -r ([a-z_ ]+)|[ (]([a-z_]+)=[$0-9]"
+    found = {name for match in re.findall(set_there, script) for name in " ".join(match).split()}
+    ours = found - {"OURS", "ours", "BEGIN"} | {"ROOT", "STAMP", "SECONDS_GIVEN", "CDPATH"}
+    assert {"name", "job", "code", "limit", "rows", "place", "ROOT", "WHICH"} <= ours
 
     def seen() -> dict[str, str]:
         host.queue()
@@ -211,6 +216,8 @@ def test_a_resumed_job_gets_the_environment_of_the_user_and_nothing_of_the_scrip
 
     assert seen() == {}
     host.given = {"LC_ALL": "C.UTF-8", "ROOT": '/opt/it\'s "$(echo mine)" `id`', "STAMP": "", "CDPATH": "/opt"}
+    assert seen() == host.given
+    host.given = {name: f"of the user's {name}" for name in sorted(ours - {"LC_ALL"})}
     assert seen() == host.given
 
 

@@ -74,6 +74,16 @@ def test_a_host_is_known_from_either_file_or_not_at_all(home: Path) -> None:
     assert hosts.find("elsewhere").known_from == ""
 
 
+def test_a_project_s_file_gives_names_and_makes_no_host_known(home: Path) -> None:
+    """It comes with a repository, and an agent can write it."""
+    text = "clusters: {lab: {login_node: lab.example, user: me}, b: {login_node: alias}, c: {login_node: login.example.com}}"
+    _write(home / "project/.agents/clusters.yaml", text)
+    _write(home / ".config/modelopt/clusters.yaml", ENTRY)
+    assert (hosts.find("lab").address, hosts.find("lab").known_from) == ("me@lab.example", "")
+    assert hosts.find("b").known_from == str(home / "ssh_config")
+    assert hosts.find("c").known_from == str(home / ".config/modelopt/clusters.yaml")
+
+
 def test_what_plain_ssh_would_not_do_is_said(home: Path) -> None:
     _write(home / ".config/modelopt/clusters.yaml", ENTRY)
     said = hosts.differences(hosts.find("dgx"))

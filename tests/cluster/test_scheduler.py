@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quantgate.cluster import scheduler
-from quantgate.errors import Unreachable
+from quantgate.errors import BadInput, Unreachable
 
 S = "\x1f"
 
@@ -83,3 +83,8 @@ def test_the_names_of_who_cancelled_are_kept() -> None:
 def test_an_answer_that_is_none_is_unreachable(text: str) -> None:
     with pytest.raises(Unreachable):
         scheduler.parse(text)
+
+
+def test_more_ids_than_fit_are_refused_before_anything_is_sent() -> None:
+    with pytest.raises(BadInput, match="2001 job ids"):
+        scheduler.look(None, [], [str(i) for i in range(2001)])  # type: ignore[arg-type]

@@ -38,8 +38,12 @@ def test_alias_port_key_user_and_includes_are_those_of_ssh(config: Path) -> None
     assert ssh_settings.resolve("other@login").user == "other"
 
 
-def test_only_a_host_that_is_named_is_known_from_the_config(config: Path) -> None:
-    (config.parent / "more.conf").write_text("Host=dgx-?? *.cluster.example !dgx-99\n", "utf-8")
+def test_only_a_host_that_is_named_is_known_from_the_config(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative Include lies below ~/.ssh, wherever the file with it is (ssh_config(5))."""
+    monkeypatch.setenv("HOME", str(config.parent / "home"))
+    (config.parent / "home" / ".ssh").mkdir(parents=True)
+    (config.parent / "home" / ".ssh" / "more.conf").write_text("Host=dgx-?? *.cluster.example !dgx-99\n", "utf-8")
+    (config.parent / "more.conf").write_text("Host elsewhere\n", "utf-8")
     config.write_text("Host *\n  User me\nInclude more.conf\nHost login\n", "utf-8")
     known = [
         h

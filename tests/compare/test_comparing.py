@@ -181,7 +181,7 @@ def _in_ledger(path: Path, fingerprint: str, content: dict[str, str]) -> None:
     config = str(path.parent / f"{path.name}.yaml")
     attempt = ledger.Attempt(path.name[-16:], "full", fingerprint, config, "process", str(path.parent), str(path))
     ledger.add_attempt(attempt)
-    ledger.finish_attempt(attempt.invocation_id, outcome="launched", run_dir=str(path))
+    ledger.settle_attempt(attempt.invocation_id, "launched", str(path), "")
     ledger.put_content(fingerprint, config, content)
     (path / TASK / "logs" / "runner.json").write_text("{}")
 

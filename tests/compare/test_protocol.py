@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from quantgate.compare import comparability
 from quantgate.compare.comparability import Compared, compared
 from quantgate.compare.protocol import Protocol, read_protocol
 from quantgate.runs.rundir import RunDir, TaskDir
+from tests.requirements import require
 
 from ..runs.building import TASK, empty_task, real_copy
 from . import made_runs
@@ -153,3 +155,11 @@ def test_a_task_s_versions_come_from_the_harness_own_results(tmp_path: Path) -> 
     task = RunDir.find(run).task(TASK)
     assert task is not None
     assert read_protocol(task, "lm-evaluation-harness").values["version.mmlu_pro"] == "2.1"
+
+
+def test_a_named_pipe_in_a_tasks_directory_keeps_nobody_waiting(tmp_path: Path) -> None:
+    require(hasattr(os, "mkfifo"), "this system has no named pipes in directories")
+    task = empty_task(tmp_path)
+    for name in ("run.sub", "run.sh"):
+        os.mkfifo(task.path / name)
+    assert read_protocol(task, "ifbench").values == {}

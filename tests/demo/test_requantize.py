@@ -80,7 +80,6 @@ def test_the_planned_size_is_the_size_of_the_file_and_the_file_is_whole(tmp_path
     source, target = _made(tmp_path)
     planned = requantize.plan(source)
     assert target.stat().st_size == planned.size
-    assert planned.changed == len(CHANGED)
     assert read_gguf(target).types["MXFP4"] == len(CHANGED)
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quantgate.demo.small_model import MODEL_ID, TERMS, Endpoint, serving
+from quantgate.demo.small_model import Endpoint, serving
+from quantgate.demo.weights import FILE_NAME, TERMS
 from quantgate.errors import EndpointError
 
 PARENT = """
@@ -51,13 +52,13 @@ def _ended(pid: int) -> bool:
 def test_the_model_is_listed_under_its_name(endpoint: Endpoint) -> None:
     with urllib.request.urlopen(endpoint.url.replace("/chat/completions", "/models"), timeout=10) as response:
         listed = json.load(response)
-    assert [row["id"] for row in listed["data"]] == [MODEL_ID]
+    assert [row["id"] for row in listed["data"]] == [Path(FILE_NAME).stem]
     assert endpoint.url.startswith("http://127.0.0.1:")
 
 
 def test_the_model_answers_a_chat_completion_within_the_tokens_asked_for(endpoint: Endpoint) -> None:
     body = {
-        "model": MODEL_ID,
+        "model": Path(FILE_NAME).stem,
         "messages": [{"role": "user", "content": "The sky is"}],
         "max_tokens": 8,
         "temperature": 0,
@@ -73,7 +74,10 @@ def test_the_model_answers_a_chat_completion_within_the_tokens_asked_for(endpoin
 
 def test_a_prompt_reaches_the_base_model_as_it_stands(endpoint: Endpoint) -> None:
     """Eight words are about as many tokens; a template of roles around them would be half as many again."""
-    body = {"model": MODEL_ID, "messages": [{"role": "user", "content": "one two three four five six seven eight"}]}
+    body = {
+        "model": Path(FILE_NAME).stem,
+        "messages": [{"role": "user", "content": "one two three four five six seven eight"}],
+    }
     request = urllib.request.Request(
         endpoint.url, json.dumps({**body, "max_tokens": 1}).encode(), {"Content-Type": "application/json"}
     )

@@ -127,6 +127,18 @@ def test_edits_in_processes_at_once_are_never_lost_silently(tmp_path: Path) -> N
     assert sum(f"x{n}:" in path.read_text() for n in range(4)) == written
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask that counts")
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_a_new_file_has_the_mode_that_the_user_gives_new_files(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        atomic_file.replace(tmp_path / "new.yaml", b"a: 1", expected=None)
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.yaml").stat().st_mode) == mode
+
+
 @pytest.mark.parametrize("mode", [0o444, 0o400])
 def test_a_read_only_config_is_not_replaced(tmp_path: Path, mode: int) -> None:
     path = write(tmp_path, PROCESS)

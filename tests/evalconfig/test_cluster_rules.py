@@ -77,6 +77,11 @@ ABSENT = PathSeen("absent", False, True, False, "/shared")
         (replace(GOOD, programs=frozenset({"sbatch", "sacct"})), "L06", "has no rsync"),
         (_with(replace(GPU, limit=3600)), "S07", "limit of the partition batch, 01:00:00"),
         (replace(GOOD, associations=(Association("team", "", 3600),)), "S07", "limit of the account team"),
+        (
+            replace(GOOD, associations=(Association("team", "", 3600), Association("team", "batch", 7000))),
+            "S07",
+            "at most 01:00:00",
+        ),
         (_with(replace(GPU, gpus={"h100": 4})), "D24", "ask for at most gpu:4"),
         (_with(replace(GPU, gpus={})), "D24", "has no GPUs"),
         (_with(replace(GPU, nodes=0, usable=0)), "L09", "has 0 nodes"),
@@ -152,3 +157,14 @@ def test_a_declared_checkpoint_on_a_host_that_was_not_read_is_skipped_and_no_err
 def test_a_silenced_rule_of_the_cluster_is_not_applied(tmp_path: Path) -> None:
     text = put(SLURM, "quantgate.silence", ["L05"])
     assert _rules(tmp_path, replace(GOOD, free_bytes=10**8), text) == {}
+
+
+def test_the_images_of_other_servers_and_of_the_export_are_looked_for_too(tmp_path: Path) -> None:
+    text = put(SLURM, "auxiliary_deployments", {"judge": {"type": "vllm", "image": "/shared/judge.sqsh"}})
+    text = put(text, "execution.auto_export", {"destinations": ["mlflow"], "export_image": "/shared/export.sqsh"})
+    absent = {"/shared/judge.sqsh": ABSENT, "/shared/export.sqsh": ABSENT}
+    found = check(write(tmp_path, text), replace(GOOD, paths={**GOOD.paths, **absent})).findings
+    assert sorted(f.path for f in found if f.rule == "L08") == [
+        "auxiliary_deployments.judge.image",
+        "execution.auto_export.export_image",
+    ]

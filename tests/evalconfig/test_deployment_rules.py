@@ -122,6 +122,7 @@ WITHOUT_CHECKPOINT = [
     ("D23", config(execute="gpus_per_node: 0\ngres: null"), "execution.gpus_per_node", "error", "no GPU"),
     ("D23", config(f"{OWN} -tp 8", execute="gres: gpu:16"), "execution.gres", "error", "ask for 8"),
     ("D23", config(execute="gres: gpu:4"), "deployment.tensor_parallel_size", "error", "has 4"),
+    ("D23", config(execute="gres: gpu:4\ngpus_per_node: 8"), "deployment.tensor_parallel_size", "error", "has 4"),
     (
         "D23",
         config(execute="gres: gpu:h100:4\nnum_nodes: 2\nnum_instances: 2"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quantgate.checkpoint.remote import copy as remote_copy
 from quantgate.errors import BadInput, UnknownName
 from quantgate.evalconfig import render
 from quantgate.evalconfig.compose import compose
@@ -243,3 +244,47 @@ def test_a_task_gets_a_tokenizer_only_where_its_harness_needs_one(
     added = yaml.safe_load(path.read_text())["evaluation"]["tasks"][1]
     found = added.get("nemo_evaluator_config", {}).get("config", {}).get("params", {}).get("extra")
     assert found == extra
+
+
+def test_zero_is_a_value_of_a_flag(tmp_path: Path) -> None:
+    path = write(tmp_path, _own("vllm serve /checkpoint"))
+    _edit(path, set=["deployment.command.--seed=0", "deployment.command.--swap-space=0.0"])
+    assert "--seed 0 --swap-space 0.0" in path.read_text()
+    with pytest.raises(BadInput, match="cannot be false"):
+        _edit(path, set=["deployment.command.--seed=false"])
+
+
+def test_a_number_is_no_switch_where_a_task_has_its_own(tmp_path: Path) -> None:
+    own = "      nemo_evaluator_config: {config: {params: {extra: {judge_support: 1}}}}\n"
+    done = _edit(write(tmp_path, SLURM + own), set=[f"{PARAMS}.extra.judge_support=true"])
+    assert _said(done, "has its own evaluation.tasks[0]", "judge_support (1)")
+
+
+def test_the_tokenizer_of_an_added_task_is_its_own_where_another_task_is_listed_twice(tmp_path: Path) -> None:
+    twice = SLURM + "    - name: nemo_skills.ns_mmlu_pro\n    - name: nemo_skills.ns_gpqa\n"
+    model = str(checkpoint(tmp_path / "m", **QWEN))
+    path = write(tmp_path, twice)
+    _edit(path, model=model, add_tasks=["ruler.ruler-4k-chat"])
+    tasks = yaml.safe_load(path.read_text())["evaluation"]["tasks"]
+    assert [("tokenizer" in str(task)) for task in tasks] == [False, False, False, True]
+
+
+def test_a_model_on_a_cluster_is_declared_by_its_address_or_refused(tmp_path: Path, on_cluster: str) -> None:
+    path = write(tmp_path, PROCESS)
+    _edit(path, model=on_cluster)
+    assert yaml.safe_load(path.read_text())["quantgate"]["checkpoint"] == on_cluster
+    local = PROCESS.replace("type: process # no container", "type: local").replace(
+        "deployment: none", "deployment: vllm"
+    )
+    with pytest.raises(BadInput, match="lies on a cluster, and the config is not for Slurm"):
+        _edit(write(tmp_path, local, "local.yaml"), model=on_cluster)
+
+
+@pytest.fixture
+def on_cluster(tmp_path: Path) -> str:
+    """A checkpoint on a cluster that was read before; no cluster is asked."""
+    copied = checkpoint(tmp_path / "there", **QWEN) / "config.json"
+    with remote_copy.Staging("login", "/shared/m") as staging:
+        staging.write("config.json", copied.read_bytes())
+        staging.publish(("login",), "/shared/m", {"config.json": (copied.stat().st_size, 1)})
+    return "login:/shared/m"

@@ -59,6 +59,7 @@ def test_an_export_without_samples_is_worth_a_note(tmp_path: Path) -> None:
         ({"copy_artifacts": False}, False),
         ({"exclude_patterns": ["*_user_simulator_*"]}, False),
         ({"exclude_patterns": ["*.html"]}, True),
+        ({"exclude_patterns": 5}, True),
     ],
 )
 def test_the_keys_in_tau2_s_results_are_not_exported(tmp_path: Path, changes: dict[str, Any], found: bool) -> None:

@@ -141,6 +141,16 @@ def test_a_broken_tokenizer_file_is_no_tokenizer(tmp_path: Path, text: str) -> N
     assert tokenizer_files.read(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    "model", ['{"vocab": [1]}', '{"vocab": [{"a": 1}]}', '{"vocab": {"a": 0}, "merges": [1, {"b": 2}, ["a", 3]]}']
+)
+def test_a_tokenizer_file_of_another_shape_ends_in_no_traceback(tmp_path: Path, model: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(f'{{"model": {model}}}')
+    found = tokenizer_files.read(tmp_path)
+    assert found is not None
+    assert found.size == 1
+
+
 def test_tokenizers_in_two_formats_are_not_called_different(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     _tokenizer(one)

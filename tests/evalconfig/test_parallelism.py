@@ -170,6 +170,13 @@ def test_parallelism_is_lowered_to_the_requests_there_are(tmp_path: Path) -> Non
     assert capacity.largest_parallelism(capacity.settle(_config(tmp_path, text=repeated), notes)) == 36096
 
 
+def test_repeats_that_only_the_catalogue_has_count_as_requests(tmp_path: Path) -> None:
+    text = SLURM.replace("parallelism: 16", "parallelism: 256").replace(
+        "nemo_skills.ns_mmlu_pro", "simple_evals.AIME_2025_aa_v2"
+    )
+    assert capacity.largest_parallelism(capacity.settle(_config(tmp_path, text=text), [])) == 256
+
+
 def test_a_shared_parallelism_stays_where_one_task_is_of_unknown_size(tmp_path: Path) -> None:
     text = SLURM.replace("parallelism: 16", "parallelism: 20000") + "    - name: simple_evals.humaneval\n"
     assert capacity.largest_parallelism(capacity.settle(_config(tmp_path, text=text), [])) == 20000

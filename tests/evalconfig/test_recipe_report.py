@@ -9,6 +9,8 @@ from quantgate.evalconfig.recipe_report import differences
 from quantgate.launcher import templates
 from quantgate.tools.build_config import build_config
 
+from .made import SLURM, write
+
 
 def test_other_repeats_are_a_note_with_one_value_to_set() -> None:
     found = {
@@ -52,3 +54,16 @@ def test_the_edits_that_the_tool_names_leave_nothing_to_report(tmp_path: Path) -
     text = Path(answer.path).read_text()
     Path(answer.path).write_text(text.replace("username: ${oc.env:USER}", "username: me"))
     assert differences(compose(Path(answer.path)).config) == []
+
+
+TAU2 = "tau2_bench.tau2_bench_telecom"
+
+
+def test_the_edit_for_a_task_that_is_listed_twice_can_be_made(tmp_path: Path) -> None:
+    text = SLURM.replace("nemo_skills.ns_mmlu_pro", TAU2) + f"    - name: {TAU2}\n"
+    path = write(tmp_path, text)
+    proposed = differences(compose(path).config)[0].edit
+    assert f"['{TAU2}.1', '{TAU2}.0']" in proposed
+    edit(str(path), Request(**eval(f"dict({proposed})", {})))  # as an agent would call it
+    assert [task.name for task in compose(path).tasks] == [TAU2]
+    assert differences(compose(path).config) == []

@@ -56,6 +56,45 @@ def test_readable_secrets_of_earlier_runs_are_found(tmp_path: Path) -> None:
     assert "S14" not in _rules(check(write(tmp_path, text)))
 
 
+def test_secrets_that_a_dry_run_removes_meanwhile_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "results" / "20260101_000000-abc" / "ifbench.ifbench.0" / ".secrets.env"
+    file.parent.mkdir(parents=True)
+    file.symlink_to(tmp_path / "gone")  # stands for a file that is listed and then is not there
+    assert "S14" not in _rules(check(write(tmp_path, PROCESS.replace("/tmp/results", str(tmp_path / "results")))))
+
+
+NOBODY = "~nobody-has-this-name/x"
+
+
+@pytest.mark.parametrize("path", [NOBODY, '"/tmp/a\\0b"'])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (PROCESS, "execution.output_dir"),
+        (LOCAL, "execution.output_dir"),
+        (LOCAL, "execution.extra_docker_args"),
+        (SLURM, "execution.output_dir"),
+        (SLURM, "deployment.checkpoint_path"),
+        (SLURM, "quantgate.checkpoint"),
+        (SLURM, "evaluation.nemo_evaluator_config.config.params.extra.tokenizer"),
+    ],
+)
+def test_a_path_that_no_file_can_have_ends_in_a_report(tmp_path: Path, text: str, key: str, path: str) -> None:
+    assert check(
+        write(tmp_path, put(put(text, NAME, "lm-evaluation-harness.hellaswag"), key, path.strip('"')))
+    ).findings
+
+
+def test_a_mount_from_the_home_of_nobody_is_not_here(tmp_path: Path) -> None:
+    text = put(LOCAL, "execution.mounts", {"evaluation": {NOBODY: "/data"}})
+    assert "P20" not in _rules(check(write(tmp_path, text))), "Docker would not get it as a path"
+
+
+def test_a_config_in_the_home_of_nobody_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="home of a user"):
+        check(Path(f"{NOBODY}.yaml"))
+
+
 @pytest.mark.parametrize(("machine", "task", "found"), [("aarch64", "helm.medec", True), ("aarch64", "hle.hle", False)])
 def test_an_amd64_container_on_arm_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, task: str, found: bool

@@ -256,6 +256,12 @@ def test_a_log_probability_suite_gets_no_sampling_settings(tmp_path: Path, moe: 
     assert "temperature" not in path.read_text()
 
 
+def test_a_suite_that_takes_completions_and_generates_gets_the_models_sampling(tmp_path: Path, moe: Path) -> None:
+    path = write(tmp_path, SLURM.replace("nemo_skills.ns_mmlu_pro", "lm-evaluation-harness.gsm8k"))
+    _edit(path, model=str(moe))
+    assert compose(path).tasks[0].params["temperature"] == 0.6
+
+
 def test_a_field_with_an_anchor_stays_because_something_else_refers_to_it(tmp_path: Path, moe: Path) -> None:
     text = (
         SLURM.replace("  served_model_name: m\n", "  served_model_name: m\n  tensor_parallel_size: &tp 2\n")

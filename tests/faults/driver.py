@@ -97,7 +97,7 @@ class Campaign:
         with (
             errors.open("ab") as log,
             subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
             ) as process,
         ):
             limit = threading.Timer(RUN_SECONDS * len(order.seeds), process.kill)

@@ -219,6 +219,7 @@ def slurmctld_kill(world: World, fault: Fault) -> Iterator[None]:
         yield
     finally:
         world.start_daemon("slurmctld")
+        world.resume_node()
 
 
 @contextlib.contextmanager

@@ -36,17 +36,20 @@ def ledger_is_sound(evidence: Evidence) -> Iterator[Violation]:
 
 
 def no_run_is_lost(evidence: Evidence) -> Iterator[Violation]:
-    """Whatever began is in the ledger, and `status` finds it."""
+    """Whatever began is in the ledger, and `status` finds it.
+
+    A runner that was killed before it had written its record has begun nothing: its launch failed.
+    """
     known = attempts(evidence.world)
-    began = {run.name.rpartition("-")[2] for run in evidence.world.run_directories() if (run / "runner.json").exists()}
-    began |= set(evidence.truth.runners) | evidence.world.queued()
-    for invocation in sorted(began):
+    jobs = set(evidence.world.jobs().values())
+    marked = {run.name.rpartition("-")[2] for run in evidence.world.run_directories() if (run / "runner.json").exists()}
+    for invocation in sorted(marked | jobs | set(evidence.truth.runners) | evidence.world.queued()):
         if invocation not in known:
             yield Violation("lost", f"{invocation} began and is not in the ledger")
         elif invocation not in evidence.final:
             yield Violation("lost", f"status does not find {invocation}")
     for invocation, row in known.items():
-        if row["outcome"] == "failed" and invocation in evidence.truth.runners:
+        if row["outcome"] == "failed" and invocation in marked | jobs:
             yield Violation("lost", f"{invocation} began, and the ledger has its launch as failed: {row['error']}")
 
 

@@ -21,6 +21,8 @@ from .world import World
 LIVE = {"pending", "running", "resuming"}
 CALL_SECONDS = 150.0
 PAUSE_SECONDS = 0.7
+PATIENCE_SECONDS = 5.0
+"""Before a run is looked at again that could not be resumed."""
 WAIT_SECONDS = 5
 MOST_CALLS = 200
 _ENDS = {"canary", "run", "resume", "status", "verify_run", "compare_runs"}
@@ -162,6 +164,8 @@ class Agent:
             self.world.keep_canaried()
         if tool in ("canary", "run"):
             self.kind, self.invocation = tool, data["invocation_id"]
+        if tool == "resume" and not data["resumed"]:
+            time.sleep(PATIENCE_SECONDS)
         if tool == "compare_runs" or (tool == "verify_run" and data["verdict"] == "valid" and not self.baseline):
             self.done = True
             return

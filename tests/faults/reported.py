@@ -83,7 +83,8 @@ def _against(report: Report, rows: Sequence[Seen], evidence: Evidence) -> str:
     wrong = ""
     if report.state in LIVE and not alive:
         if ended and not any(r.exit_code is None for r in rows):
-            wrong = "it had ended"
+            # A slurmctld that was killed comes back with a state of before, and says so itself until it has asked the node.
+            wrong = "" if evidence.world.jobs() and report.faulty else "it had ended"
         elif evidence.world.jobs():
             # What waits in a queue is no process; a job's first and last steps are not the campaign's to see.
             wrong = ""

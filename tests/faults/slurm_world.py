@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from .endpoint import job_of
 from .plan import Plan
 from .world import CANARIED, World, evaluation, has_results
 
+OPERATOR_SECONDS = 8.0
 DAEMONS = ("sshd", "slurmctld", "slurmd")
 _shared: list[Cluster] = []
 """The one cluster of this enclosure: it takes longer to start than a run of the campaign."""
@@ -58,6 +61,7 @@ class SlurmWorld(World):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.cluster = _cluster()
+        self.node = socket.gethostname().partition(".")[0]
         self.foreign: set[str] = set()
         self.canaried = PLACE / CANARIED
 
@@ -68,6 +72,7 @@ class SlurmWorld(World):
         for daemon in DAEMONS:
             self.start_daemon(daemon)
         self.cluster.run("scancel", "--me")
+        self.cluster.run("scontrol", "update", f"nodename={self.node}", "state=resume")
         STAND_IN.unlink(missing_ok=True)
         known = {path.name for path in self._directories()}
         if self.plan.start == "run" and not self.canaried.exists():
@@ -117,6 +122,14 @@ class SlurmWorld(World):
         """Start a daemon of the cluster that is down."""
         if not self.cluster.alive(name):
             self.cluster.start(name)
+
+    def resume_node(self) -> None:
+        """What an operator does: slurmctld comes back with a state of before, starts a job twice and drains the node for it."""
+        deadline = time.monotonic() + OPERATOR_SECONDS
+        while time.monotonic() < deadline:
+            if self.cluster.run("sinfo", "-h", "-o", "%T").output.split()[:1] in (["drained"], ["draining"], ["down"]):
+                self.cluster.run("scontrol", "update", f"nodename={self.node}", "state=resume")
+            time.sleep(1)
 
     def kill_daemon(self, name: str) -> None:
         """Kill a daemon of the cluster."""

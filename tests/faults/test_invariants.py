@@ -119,6 +119,9 @@ def test_a_run_that_began_and_is_called_a_failed_launch_is_caught(evidence: Evid
     ledger.add_attempt(replace(LAUNCH, invocation_id=OTHER, outcome="failed", error="nothing was started"))
     evidence.truth.runners[OTHER] = {4712}
     evidence.final[OTHER] = _row("failed", OTHER)
+    # A runner that was killed before it had done anything.
+    assert _found(evidence, invariants.no_run_is_lost) == []
+    _lay_out(evidence.world, OTHER)
     (what,) = _found(evidence, invariants.no_run_is_lost)
     assert "the ledger has its launch as failed" in what
 

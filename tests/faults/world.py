@@ -96,13 +96,15 @@ class World:
     def _install_stand_in(self) -> None:
         """A cache of its own, in which the environment of ifbench has the stand-in as its program."""
         shared, own = self.cache, self.base / "cache"
-        (installed,) = (shared / "harnesses").glob(f"ifbench-py{sys.version_info[0]}.{sys.version_info[1]}-*[0-9a-f]")
-        program = own / "harnesses" / installed.name / "bin" / "nemo-evaluator"
-        (program.parents[1] / "lib" / "python3" / "site-packages").mkdir(parents=True)
-        program.parent.mkdir()
-        words = [sys.executable, "-IS", harness.__file__, str(KEEP)]
-        program.write_text(f'#!/bin/sh\nexec {" ".join(words)} "$@"\n', "utf-8")
-        program.chmod(0o755)
+        for installed in (shared / "harnesses").glob(
+            f"ifbench-py{sys.version_info[0]}.{sys.version_info[1]}-*[0-9a-f]"
+        ):
+            program = own / "harnesses" / installed.name / "bin" / "nemo-evaluator"
+            (program.parents[1] / "lib" / "python3" / "site-packages").mkdir(parents=True)
+            program.parent.mkdir()
+            words = [sys.executable, "-IS", harness.__file__, str(KEEP)]
+            program.write_text(f'#!/bin/sh\nexec {" ".join(words)} "$@"\n', "utf-8")
+            program.chmod(0o755)
         for file in shared.glob("catalogue-*"):
             (own / file.name).symlink_to(file)
         self.cache = own
@@ -170,7 +172,9 @@ class World:
         self.start_model_server(argv)
 
     def start_model_server(self, argv: list[str]) -> None:
-        """Start this command and wait until its port is open."""
+        """Start this command and wait until its port is open; nothing when two faults overlap and it is up again already."""
+        if self.endpoint is not None and self.endpoint.poll() is None:
+            return
         with (self.base / "model.log").open("ab") as log:
             self.endpoint = subprocess.Popen(
                 argv,
@@ -210,6 +214,10 @@ class World:
     def start_daemon(self, name: str) -> None:
         """Start a daemon of the cluster that is down; there is no cluster here."""
         raise NotImplementedError(name)
+
+    def resume_node(self) -> None:
+        """Give the cluster's node free again; there is no cluster here."""
+        raise NotImplementedError
 
     def kill_daemon(self, name: str) -> None:
         """Kill a daemon of the cluster; there is no cluster here."""

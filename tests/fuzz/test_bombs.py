@@ -6,11 +6,15 @@ import ast
 import json
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import quantgate
+from quantgate.errors import BadInput
+from quantgate.evalconfig import assignments
+from quantgate.nemotron import overrides
 
 from ..evalconfig import made
 from ..runs.building import TASK
@@ -18,7 +22,7 @@ from . import bundle
 from .targets import target
 from .targets.config import CHECKED, EDITED, NEMOTRON
 from .test_targets import called
-from .watching import TOUCHED
+from .watching import TOUCHED, bounded
 
 LEVELS = range(1, 12)
 ALIASES = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in LEVELS)])
@@ -28,12 +32,12 @@ YAML = {
     "aliases of aliases": ALIASES,
     "merges of merges": MERGES,
     "a wide merge": WIDE_MERGE,
-    "a long text often": f'a: &a "{"x" * 100_000}"\nb: [{", ".join(["*a"] * 400)}]',
+    "a long text often": f'a: &a "{"x" * 100_000}"\nb: [{", ".join(["*a"] * 100)}]',
     "within itself": "p: &p {extra: *p}",
-    "deep brackets": "d: " + "[" * 3000 + "]" * 3000,
-    "deep braces": "d: " + "{a: " * 3000 + "1" + "}" * 3000,
-    "deep lines": "\n".join(" " * i + "a:" for i in range(1500)),
-    "open brackets": "d: " + "[" * 20_000,
+    "deep brackets": "d: " + "[" * 400 + "]" * 400,
+    "deep braces": "d: " + "{a: " * 400 + "1" + "}" * 400,
+    "deep lines": "\n".join(" " * i + "a:" for i in range(400)),
+    "open brackets": "d: " + "[" * 1200,
     "a number of 5,000 digits": "n: " + "9" * 5000,
     "a number in base 60": "n: " + ":".join(["59"] * 3000),
     "a number in base 16": "n: 0x" + "f" * 20_000,
@@ -50,12 +54,12 @@ YAML = {
     "a key that is a list": "? [a, b]\n: 1",
     "a long key": f"{'k' * 100_000}: 1",
     "a version": "%YAML 9.9\n---\na: 1",
-    "many documents": "---\na: 1\n" * 2000,
-    "many anchors": "\n".join(f"k{i}: &k{i} 1" for i in range(5000)),
+    "many documents": "---\na: 1\n" * 500,
+    "many anchors": "\n".join(f"k{i}: &k{i} 1" for i in range(600)),
     "interpolation of interpolation": "\n".join(
         ["i0: x", *(f"i{i}: ${{i{i - 1}}}${{i{i - 1}}}" for i in range(1, 30))]
     ),
-    "deep interpolation": "i: " + "${" * 2000 + "a" + "}" * 2000,
+    "deep interpolation": "i: " + "${" * 300 + "a" + "}" * 300,
     "a null": "n: \0",
     "a lone surrogate": 'n: "\\ud800"',
 }
@@ -142,6 +146,17 @@ def _with(honest: bytes, key: str, bomb: str) -> str:
         row = {}
     kept = json.dumps({k: v for k, v in row.items() if k != key} if isinstance(row, dict) else {})
     return kept[:-1] + (", " if len(kept) > 2 else "") + f'"{key}": {bomb}}}'
+
+
+@pytest.mark.parametrize("parse", [assignments.parse, overrides.parse])
+@pytest.mark.parametrize("marks", ["[]", "{}"])
+def test_a_value_of_one_line_that_explodes_is_refused(parse: Callable[[str], object], marks: str) -> None:
+    """Read with its merges written out, the second would keep a call of edit_config for hours."""
+    inner = "{i}: &a{i} {{<<: [{old}]}}" if marks == "{}" else "&a{i} [{old}]"
+    levels = [inner.format(i=i, old=", ".join([f"*a{i - 1}"] * 10)) for i in LEVELS]
+    first = "0: &a0 {x: 1}" if marks == "{}" else "&a0 [1]"
+    with pytest.raises(BadInput, match="aliases"), bounded(1, 50):
+        parse(f"evaluation.x={marks[0]}{', '.join([first, *levels])}{marks[1]}")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**32, 2**62, 2**63, 2**64 - 1])

@@ -19,7 +19,7 @@ EVERY = all_expressions()
 def test_all_of_them_are_found() -> None:
     assert len(EVERY) > 350
     places = " ".join(e.place for e in EVERY)
-    for known in ("redact", "signatures.yaml cuda_oom", "card", "cluster", "nemotron", "visible"):
+    for known in ("redact", "signatures.yaml cuda_oom", "card", "cluster", "nemotron", "scanner"):
         assert known in places
 
 

@@ -50,4 +50,4 @@ def record(host: str = HOST, root: str = ROOT, *more: str) -> None:
 
 def told(state: State) -> TaskStatus:
     """Its task in a state."""
-    return TaskStatus(TASK, state, "", None, None, None)
+    return TaskStatus(TASK, state, "")

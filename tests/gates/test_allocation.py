@@ -14,7 +14,7 @@ from quantgate.gates.planning import allocation
     [
         ({"num_nodes": 1, "gres": "gpu:8"}, {}, 8),
         ({"num_nodes": 2, "gres": "gpu:h100:4"}, {}, 8),
-        ({"num_nodes": 2, "gres": "gpu:8", "gpus_per_node": 3}, {}, 6),
+        ({"num_nodes": 2, "gres": "gpu:8", "gpus_per_node": 3}, {}, 16),  # Slurm takes --gres
         ({"num_nodes": 1, "gres": "gpu:8"}, {"judge": {"type": "vllm", "num_nodes": 2}}, 24),
         ({"num_nodes": 1, "gres": "gpu:8"}, {"judge": {"type": "none"}}, 8),
         ({"num_nodes": 1, "gres": None}, {}, 0),

@@ -15,8 +15,9 @@ import yaml
 
 from quantgate.benchmarks import metrics
 from quantgate.gates import ledger
-from quantgate.gates.judgement import judging
+from quantgate.gates.judgement import judging, validating
 from quantgate.gates.launches import launching
+from quantgate.gates.planning import endpoint
 from quantgate.gates.views import lookup
 from quantgate.launcher import door, launch_lock, stamp
 from quantgate.results import samples, verify
@@ -31,6 +32,9 @@ from .launches import Launches, write_config
 SAMPLES = 20
 UNREAD = "simple_evals.mmlu_pro"
 """A task whose harness has a wheel, and no recipe; reader and metric are taken away, to stand for a harness that has none."""
+MODEL = "gemma-3-270m-q4_k_m"
+USED: dict[str, Any] = {"max_new_tokens": 96, "max_retries": 5, "parallelism": 4, "temperature": 0.01, "top_p": 0.95}
+"""What the real run asked for, by its run_config.yml."""
 STAMP = stamp.Stamp("0" * 16, "canary", SAMPLES, (), 1, "f", "d")
 Damage = Callable[[Path], Any]
 
@@ -52,9 +56,22 @@ class Copies(Launches):
         return door.Answer(request.invocation_id, "", "")
 
 
+def _write(config: Path, output: Path, **changes: Any) -> None:
+    write_config(config, output, **{**USED, **changes})
+    config.write_text(config.read_text().replace("model_id: m\n", f"model_id: {MODEL}\n"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "eval.yaml"
+    _write(path, tmp_path / "results")
+    return path
+
+
 @pytest.fixture
 def copies(nel: Launches, monkeypatch: pytest.MonkeyPatch) -> Copies:
     made = Copies()
+    monkeypatch.setattr(endpoint, "probe", lambda config, env: endpoint.Served("http://x/v1/models", (MODEL,)))
     monkeypatch.setattr(door, "launch", made.launch)
     return made
 
@@ -161,7 +178,7 @@ def test_three_equal_letters_do_not_fail_a_canary(config: Path, copies: Copies) 
 
 
 def test_a_task_that_left_no_directory_keeps_the_gate_closed(config: Path, copies: Copies, tmp_path: Path) -> None:
-    write_config(config, tmp_path / "results", tasks=("ifbench.ifbench", UNREAD))
+    _write(config, tmp_path / "results", tasks=("ifbench.ifbench", UNREAD))
     gate = _gate(config)
     assert not gate.passed
     assert any(f"{UNREAD}: it was to be run" in reason for reason in gate.reasons)
@@ -171,7 +188,7 @@ def test_a_task_that_left_no_directory_keeps_the_gate_closed(config: Path, copie
 def unread(config: Path, copies: Copies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(samples.READERS, "simple_evals", raising=False)
     monkeypatch.setattr(metrics, "metric_of", lambda *_: None)
-    write_config(config, tmp_path / "results", tasks=(UNREAD,))
+    _write(config, tmp_path / "results", tasks=(UNREAD,))
     copies.tasks = [f"{UNREAD}.0"]
     return config
 
@@ -260,9 +277,39 @@ def test_a_verdict_of_an_older_version_is_still_shown(config: Path, copies: Copi
     assert (row.passed, row.estimate.requests, row.notes, row.evidence) == (True, 5, [], {})
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"temperature": 0.7}, "parameters: temperature: 0.01 was used, 0.7 in the config"), ({}, "model: ")],
+)
+def test_a_canary_that_ran_otherwise_than_its_config_says_does_not_pass(
+    config: Path, copies: Copies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+) -> None:
+    _write(config, tmp_path / "results", **changes)
+    if not changes:
+        other = endpoint.Served("http://x/v1/models", ("another-model",))
+        monkeypatch.setattr(endpoint, "probe", lambda config, env: other)
+        config.write_text(config.read_text().replace(MODEL, "another-model"))
+    gate = _gate(config)
+    assert not gate.passed
+    assert any(said in reason for reason in gate.reasons), gate.reasons
+    assert validating.validate(lookup.find(gate.invocation_id)).verdict == "invalid", "one run, two verdicts"
+
+
+def test_the_logs_of_a_failed_canary_are_scanned_once(
+    config: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans: list[str] = []
+    scan = verify.scan_task
+    monkeypatch.setattr(verify, "scan_task", lambda task: scans.append(task.directory) or scan(task))
+    copies.damage = _log("torch.OutOfMemoryError: CUDA out of memory")
+    gate = _gate(config)
+    assert any("cuda_oom" in reason and "(fix: Lower" in reason for reason in gate.reasons)
+    assert scans == [TASK]
+
+
 def test_a_run_without_any_task_does_not_pass(config: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = _gate(config)
-    monkeypatch.setattr("quantgate.results.verify.verify", lambda run, expected: verify.Verification("valid", None, ()))
+    monkeypatch.setattr("quantgate.results.verify.verify", lambda *_: verify.Verification("valid", None, ()))
     found = lookup.find(gate.invocation_id)
     assert not judging._judged(found, {}, 0).passed
 

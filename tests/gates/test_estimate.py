@@ -50,7 +50,7 @@ def test_the_real_run_is_measured_as_its_files_say() -> None:
     assert figures.latency_seconds == pytest.approx(7.536, abs=0.001)
     assert figures.slowest_seconds == pytest.approx(10.371, abs=0.001)
     assert (figures.request_timeout, figures.full_answers) == (0.0, -1)
-    told = estimate.estimate([figures], 0, {"ifbench.ifbench": 294})
+    told = estimate.estimate([dataclasses.replace(figures, full_answers=294)], 0)
     assert (told["requests"], told["gpu_hours"], told["truncated_share"]) == (294, 0.0, 1.0)
     assert told["hours"] == pytest.approx(37.815 / 20 * 294 / 3600, abs=0.001)
     # 20 requests at parallelism 4: the canary's own pace is already nearly that of the full run.
@@ -102,12 +102,6 @@ def test_a_task_of_unknown_size_is_left_out_and_said_to_be() -> None:
     told = estimate.estimate([PLAIN, unknown], 0)
     assert (told["requests"], told["judge_requests"]) == (300, -1)
     assert any(note.startswith("b.judged: the size of its full set") for note in estimate.notes([unknown]))
-
-
-def test_it_is_scaled_to_a_subset() -> None:
-    told = estimate.estimate([PLAIN, JUDGED], 2, {"a.plain": 30, "b.judged": 15})
-    assert (told["requests"], told["judge_requests"]) == (45, 15)
-    assert told["gpu_hours"] == pytest.approx(2 * 45 * 2.4 / 3600, abs=0.001)
 
 
 def test_no_figures_predict_nothing() -> None:

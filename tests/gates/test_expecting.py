@@ -10,6 +10,7 @@ import pytest
 from quantgate.gates.judgement import expecting
 from quantgate.results.checks import identity
 from quantgate.results.expectation import Expectation
+from quantgate.results.launch_record import NO_RECORD
 from quantgate.results.run_config import read_run_config
 from quantgate.results.verify import verify
 from quantgate.runs.rundir import RunDir, TaskDir
@@ -104,7 +105,7 @@ def test_a_limit_is_one_however_it_is_written(
     task = _params(tmp_path, "ifbench.ifbench", f"{{limit_samples: {given}}}")
     expected = expecting.expectation(task, 0)
     assert (expected.limit, expected.questions) == (limit, questions)
-    found = identity.limit_as_declared(read_run_config(task.artifacts), "", expected)
+    found = identity.limit_as_declared(read_run_config(task.artifacts), "", expected, NO_RECORD)
     assert found.ok, found.detail
 
 

@@ -16,7 +16,7 @@ import yaml
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.launches import launching, submission
+from quantgate.gates.launches import launching, remote_launches, submission
 from quantgate.gates.permission import consent
 from quantgate.gates.planning import endpoint, plan
 from quantgate.gates.resume import resuming
@@ -516,3 +516,15 @@ def test_a_resume_that_fails_shows_no_value_of_the_config_in_its_answer_or_the_l
     for text in (str(refusal.value), ledger.resumes(attempt.invocation_id)[0].error):
         assert "NEL failed" in text
         assert "value-of-the-config" not in text
+
+
+def test_a_launch_of_another_config_that_is_still_open_is_not_looked_at(
+    config: Path, nel: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launching.dry_run(str(config))
+    other = ledger.Attempt("e" * 16, "canary", "f" * 64, "/c/other.yaml", "slurm", "me@login:/out")
+    ledger.add_attempt(other)
+    asked: list[str] = []
+    monkeypatch.setattr(remote_launches, "look", lambda attempt, *_: asked.append(attempt.invocation_id))
+    assert not _canary(config).found
+    assert asked == [], "an unreachable cluster would cost its time limit"

@@ -12,6 +12,7 @@ import pytest
 
 from quantgate.errors import StorageError
 from quantgate.gates import ledger
+from quantgate.gates.ledger import contents
 from quantgate.gates.views import overview
 
 
@@ -48,7 +49,7 @@ def test_an_id_is_data_not_a_pattern() -> None:
 
 def test_the_outcome_of_a_launch_is_added_later() -> None:
     ledger.add_attempt(_attempt("0123456789abcdef"))
-    ledger.finish_attempt("0123456789abcdef", outcome="launched", run_dir="/out/x")
+    ledger.settle_attempt("0123456789abcdef", "launched", "/out/x", "")
     found = ledger.attempt("0123456789abcdef")
     assert found is not None
     assert (found.outcome, found.run_dir) == ("launched", "/out/x")
@@ -79,7 +80,7 @@ def test_the_reason_for_skipped_gates_and_the_machine_are_kept() -> None:
 def test_an_attempt_that_somebody_settled_is_not_settled_again() -> None:
     ledger.add_attempt(_attempt("a" * 16))
     assert [a.invocation_id for a in ledger.open_attempts()] == ["a" * 16]
-    ledger.finish_attempt("a" * 16, outcome="launched", run_dir="/out/x")
+    ledger.settle_attempt("a" * 16, "launched", "/out/x", "")
     ledger.settle_attempt("a" * 16, "failed", "", "why")
     (found,) = ledger.attempts()
     assert (found.outcome, found.run_dir, found.error) == ("launched", "/out/x", "")
@@ -87,10 +88,10 @@ def test_an_attempt_that_somebody_settled_is_not_settled_again() -> None:
 
 
 def test_the_contents_of_a_config_come_newest_first_and_are_bounded() -> None:
-    for number in range(ledger.MOST_CONTENTS + 5):
+    for number in range(contents.MOST_CONTENTS + 5):
         ledger.put_content(f"{number:064x}", "/c.yaml", {"a": str(number)})
     ledger.put_content("f" * 64, "/other.yaml", {})
-    assert len(ledger.contents_of("/c.yaml")) == ledger.MOST_CONTENTS
+    assert len(ledger.contents_of("/c.yaml")) == contents.MOST_CONTENTS
     assert [c.content for c in ledger.contents_of("/c.yaml")[:2]] == [{"a": "54"}, {"a": "53"}]
     ledger.put_content(f"{50:064x}", "/c.yaml", {"a": "50"})
     assert [c.content["a"] for c in ledger.contents_of("/c.yaml")[:2]] == ["50", "54"]
@@ -187,3 +188,10 @@ class TestKept:
         for opened in self.opened:
             with pytest.raises(sqlite3.ProgrammingError):
                 opened.execute("SELECT 1")
+
+
+def test_an_error_of_what_is_done_under_the_lock_is_not_called_one_of_the_ledger() -> None:
+    with pytest.raises(TimeoutError, match="the engine"), ledger.exclusive():
+        raise TimeoutError("the engine did not answer")
+    with ledger.exclusive():
+        pass  # it was let go

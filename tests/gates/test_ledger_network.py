@@ -13,7 +13,7 @@ import pytest
 
 from quantgate import workspace
 from quantgate.gates import ledger
-from quantgate.gates.ledger import before
+from quantgate.gates.ledger import before, store
 from quantgate.launcher import launch_lock
 from quantgate.tools import check_environment
 
@@ -32,13 +32,18 @@ def _attempt(invocation_id: str) -> ledger.Attempt:
     return ledger.Attempt(invocation_id, "canary", "f" * 64, "/c.yaml", "process", "/out", host="another-machine")
 
 
+def _journal() -> str:
+    with store.connection() as opened:
+        return str(opened.execute("PRAGMA journal_mode").fetchone()[0])
+
+
 def test_a_local_ledger_has_a_write_ahead_log_and_no_note() -> None:
-    assert (ledger.journal(), ledger.network_note()) == ("wal", "")
+    assert (_journal(), ledger.network_note()) == ("wal", "")
 
 
 def test_a_ledger_on_a_network_has_a_rollback_journal_and_says_so(on_network: Path) -> None:
     ledger.add_attempt(_attempt("a" * 16))
-    assert ledger.journal() == "delete"
+    assert _journal() == "delete"
     assert "network file system (nfs4 at" in ledger.network_note()
     assert not list(workspace.state_dir().glob("ledger.sqlite-*"))
 
@@ -62,7 +67,7 @@ def test_a_ledger_that_has_a_log_loses_it_and_no_row_when_it_is_found_on_a_netwo
     table.write_text(f"filer:/home {workspace.state_dir().resolve()} nfs rw 0 0\n")
     monkeypatch.setattr(workspace, "MOUNTS", table)
     assert [c.content for c in ledger.contents_of("/c")] == [{"a": "b"}]
-    assert ledger.journal() == "delete"
+    assert _journal() == "delete"
     assert not list(workspace.state_dir().glob("ledger.sqlite-wal"))
 
 
@@ -72,7 +77,7 @@ def test_a_ledger_of_an_earlier_schema_is_copied_and_taken_over_on_a_network_too
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(old)
     assert len(ledger.attempts()) == 4
-    assert ledger.journal() == "delete"
+    assert _journal() == "delete"
     with contextlib.closing(sqlite3.connect(before.path_of(ledger.path(), 1))) as copy:
         assert copy.execute("SELECT count(*) FROM attempts").fetchone() == (4,)
 
@@ -80,7 +85,9 @@ def test_a_ledger_of_an_earlier_schema_is_copied_and_taken_over_on_a_network_too
 def test_writers_at_once_lose_nothing_without_the_log(on_network: Path) -> None:
     write = (
         "import sys; from pathlib import Path; from quantgate import workspace; workspace.MOUNTS = Path(sys.argv[1])\n"
-        "from quantgate.gates import ledger\nfor n in range(10): ledger.add_resume('a' * 16, [])\nprint(ledger.journal())"
+        "from quantgate.gates import ledger\nfor n in range(10): ledger.add_resume('a' * 16, [])\n"
+        "from quantgate.gates.ledger import store\n"
+        "with store.connection() as opened: print(opened.execute('PRAGMA journal_mode').fetchone()[0])"
     )
     servers = [
         subprocess.Popen([sys.executable, "-c", write, str(on_network)], stdout=subprocess.PIPE, text=True)

@@ -217,6 +217,9 @@ def test_judge_calls_and_gpu_hours_are_counted_or_said_to_be_unknown(
     told = spending.spending(_planned(config, 8, monkeypatch, plain, unsized), [], 0)
     assert (told.requests, told.judge_requests, told.hours, told.gpu_hours) == (300, -1, -1, -1)
     assert any("not known before it runs" in note for note in told.notes)
+    twice = dataclasses.replace(plain, directory="a.plain.1")
+    told = spending.spending(_planned(config, 8, monkeypatch, plain, twice), [], 0)
+    assert (told.requests, told.hours) == (600, pytest.approx(600 * 2.4 / 3600, abs=0.001))
     told = spending.spending(_planned(config, None, monkeypatch, plain), [], 10)
     assert (told.requests, told.gpu_hours, told.gpu_hours_at_most) == (10, -1, -1)
 

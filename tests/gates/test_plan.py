@@ -78,7 +78,7 @@ def test_extra_parameters_that_are_no_section_ask_for_one_answer_each_and_the_dr
     content = yaml.safe_load(config.read_text())
     content["evaluation"]["nemo_evaluator_config"]["config"]["params"] = params
     named = _changed(config, **content)
-    assert plan.repeats(params) == 1
+    assert plan.read(named).tasks[0].repeats == 1
     outcome = launching.dry_run(named)
     assert not outcome.passed
     assert any(f.path.endswith("params.extra") for f in outcome.findings)

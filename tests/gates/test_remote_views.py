@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from quantgate.errors import Refused
 from quantgate.gates.cancel import remote_cancelling
 from quantgate.gates.judgement import judging
 from quantgate.gates.permission import consent
+from quantgate.gates.planning import plan
 from quantgate.gates.resume import remote_resuming
 from quantgate.gates.views import lookup, remote_views
 from quantgate.runs.clusters import looking, remote_status
@@ -20,6 +22,7 @@ from quantgate.tools.grep_slurm_logs import grep_slurm_logs
 from quantgate.tools.logs import logs
 from quantgate.tools.status import status
 
+from .launches import write_config
 from .made_remote import HOST, ID, ROOT, attempt, told
 
 ADDRESS = f"{HOST}:{ROOT}"
@@ -76,3 +79,22 @@ def test_the_host_of_a_launch_is_its_own_and_no_other(monkeypatch: pytest.Monkey
     assert judging.view(moved).state == "unknown"
     assert judging.view(run).state == "failed"
     assert run.invocation_id == ID
+
+
+def test_a_filtered_launch_has_the_expected_samples_of_its_own_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "eval.yaml"
+    write_config(config, tmp_path / "results", tasks=("ifbench.ifbench", "ifbench.ifbench_aa_v2"))
+    planned = plan.read(str(config))
+    kept = planned.tasks[1]
+    made = attempt(config=str(config), fingerprint=planned.fingerprint, tasks=(kept.name,), sample_limit=3)
+    content = config.read_text()
+    config.unlink()
+    assert remote_views._expected(made) == {}
+    config.write_text(content)
+    assert remote_views._expected(made) == {}, "many runs may share a config: it is not tried again at once"
+    monkeypatch.setattr(remote_views, "AGAIN_SECONDS", 0.0)
+    remote_views._tried_again.clear()
+    # NEL numbers the tasks of a filtered launch anew.
+    assert remote_views._expected(made) == {"ifbench.ifbench_aa_v2.0": 3 * kept.repeats}

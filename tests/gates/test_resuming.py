@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,12 +118,14 @@ def test_only_what_did_not_finish_is_taken_up_again_in_its_place_with_its_logs_k
         finally:
             made_runs.end_everything(tmp_path)
     assert (starts(path, 0), starts(path, 1)) == (1, 2)
-    assert (path / TASKS[1] / "logs" / "client_stdout.log").read_text() == f"begun with key {KEY}\n" * 2
+    logs = path / TASKS[1] / "logs"
+    kept = [(logs / name).read_text() for name in ("client_stdout.attempt-1.log", "client_stdout.log")]
+    assert kept == [f"begun with key {KEY}\n"] * 2
     assert (path / TASKS[1] / "command.sh").read_bytes() == command
     assert [(r.number, r.tasks, r.outcome) for r in ledger.resumes(attempt.invocation_id)] == [
         (1, (TASKS[1],), "launched")
     ]
-    written = [p for p in path.rglob("*") if p.is_file() and p.name != "client_stdout.log"]
+    written = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith("client_stdout")]
     assert not [p for p in written if KEY in p.read_text(errors="replace")]
 
 
@@ -342,3 +345,23 @@ def test_a_cancelled_canary_has_not_passed_and_is_judged_again_after_its_resume(
     # The harness of this test answers nothing, which is another reason than before.
     assert not gate.passed
     assert "cancelled through quantgate" not in " ".join(gate.reasons)
+
+
+@pytest.mark.parametrize(
+    ("changes", "call"),
+    [
+        ({"kind": "full"}, "run(config='/c/eval.yaml')"),
+        (
+            {"kind": "subset", "tasks": ("a.b",), "sample_limit": 50},
+            "run(config='/c/eval.yaml', tasks=['a.b'], max_samples=50)",
+        ),
+        ({"kind": "canary", "sample_limit": 10}, "canary(config='/c/eval.yaml', samples=10, again=true)"),
+    ],
+)
+def test_a_new_start_of_a_subset_is_that_subset(changes: dict[str, Any], call: str) -> None:
+    made = ledger.Attempt(
+        **{"invocation_id": "0" * 16, "fingerprint": "f", "executor": "process", **changes},
+        config="/c/eval.yaml",
+        output_dir="/o",
+    )
+    assert relaunch.new_run(made) == call

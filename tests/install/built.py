@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from tests.conftest import SHARED_CACHE
 from tests.protocol.raw_server import HANDSHAKE, RawServer
@@ -76,10 +79,12 @@ class Installation:
     """A virtual environment with quantgate in it.
 
     Attributes:
-        folder: Holds the environment (`venv`) and the home and working directory of its commands (`home`).
+        folder: Holds the home and working directory of its commands (`home`).
+        venv: The environment.
     """
 
     folder: Path
+    venv: Path
 
     @property
     def home(self) -> Path:
@@ -87,7 +92,7 @@ class Installation:
 
     @property
     def python(self) -> Path:
-        return self.folder / "venv" / "bin" / "python"
+        return self.venv / "bin" / "python"
 
     def run(self, *words: str | Path, cwd: Path | None = None) -> Done:
         """A program of the environment, as `quantgate` or `python`."""
@@ -136,21 +141,41 @@ class Installation:
                         stream.close()
 
 
-def install(python: Path, folder: Path, *what: str | Path, constraints: Sequence[Path] = ()) -> Installation:
-    """A fresh environment with these requirements; what uv has in its cache is linked, not fetched.
+def _uv(folder: Path, *words: str | Path) -> None:
+    done = subprocess.run(
+        [UV, *map(str, words)], capture_output=True, text=True, check=False, cwd=folder, env=_environment(folder)
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@contextlib.contextmanager
+def installation(python: Path, folder: Path, lock: str, *what: str | Path) -> Iterator[Installation]:
+    """An environment with these requirements, for one block at a time.
+
+    It stays in the tests' cache, compiled as far as it was used, until the lock file, the interpreter or the requirements change.
+    The same command installs into a fresh and into a kept one; the package itself is always installed anew.
+
+    Args:
+        python: The interpreter.
+        folder: Where the home and the working directory of its commands are made.
+        lock: The file of `requirements/` that constrains it, by its name without `.lock`.
+        what: Requirements; the first one is the package's wheel.
 
     Raises:
         AssertionError: They cannot be installed; the message is uv's.
     """
-    made = Installation(folder)
+    pins = ROOT / "requirements" / f"{lock}.lock"
+    version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
+    of = hashlib.sha256("\0".join([version, str(python), *map(str, what[1:]), pins.read_text()]).encode()).hexdigest()
+    venv = SHARED_CACHE / "environments" / f"{lock}-{version.split()[1]}"
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    made = Installation(folder, venv)
     made.home.mkdir(parents=True)
-    options = [word for file in constraints for word in ("--constraints", str(file))]
-    for words in (
-        ["venv", "--quiet", "--python", str(python), str(folder / "venv")],
-        ["pip", "install", "--quiet", "--python", str(made.python), *options, *map(str, what)],
-    ):
-        done = subprocess.run(
-            [UV, *words], capture_output=True, text=True, check=False, cwd=folder, env=_environment(made.home)
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-    return made
+    stamp = venv / "made-of"
+    with FileLock(venv.with_name(f"{venv.name}.lock"), timeout=SECONDS):
+        if not stamp.exists() or stamp.read_text() != of:
+            _uv(folder, "venv", "--quiet", "--clear", "--python", python, venv)
+        into = ["--quiet", "--python", made.python, "--constraints", pins]
+        _uv(folder, "pip", "install", *into, "--reinstall-package", "quantgate", *what)
+        stamp.write_text(of)
+        yield made

@@ -6,42 +6,30 @@ skip here does not count as a failure under QUANTGATE_REQUIRE_ALL.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.requirements import require
 
 from . import quick
-from .built import ROOT, UV, Installation, build, install, interpreter
+from .built import UV, Installation, build, installation, interpreter
 
 pytestmark = pytest.mark.network
-CONFIG = """
-execution: {type: process, output_dir: FOLDER/results}
-deployment: {type: none}
-target: {api_endpoint: {url: http://127.0.0.1:1/v1/chat/completions, model_id: m, type: chat}}
-evaluation: {tasks: [{name: ifbench.ifbench}]}
-"""
 
 
 @pytest.fixture(scope="module", params=["3.12", "3.13"])
-def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The wheel in an environment of that Python, at the pins of the lock."""
     require(UV.exists(), "uv is not installed")
     python = interpreter(request.param)
     if python is None:
         pytest.skip(f"no Python {request.param} here")
     wheel = build("wheel", tmp_path_factory.mktemp("dist"))
-    made = install(
-        python,
-        tmp_path_factory.mktemp(f"python{request.param}"),
-        f"quantgate[demo] @ {wheel.as_uri()}",
-        *quick.tools(),
-        constraints=[ROOT / "requirements" / "ci.lock"],
-    )
-    assert made.run("python", "--version").out.startswith(f"Python {request.param}.")
-    return made
+    what = [f"quantgate[demo] @ {wheel.as_uri()}", *quick.tools()]
+    with installation(python, tmp_path_factory.mktemp(f"python{request.param}"), "ci", *what) as made:
+        assert made.run("python", "--version").out.startswith(f"Python {request.param}.")
+        yield made
 
 
 def test_the_doctor_is_content_and_the_launcher_needs_no_repair(installed: Installation) -> None:
@@ -51,21 +39,8 @@ def test_the_doctor_is_content_and_the_launcher_needs_no_repair(installed: Insta
     assert installed.call("check_environment")["launcher"]["build_config_works"] is True
 
 
-def test_a_config_is_checked_and_passes_the_launchers_dry_run(installed: Installation, tmp_path: Path) -> None:
-    config = tmp_path / "eval.yaml"
-    config.write_text(CONFIG.replace("FOLDER", str(tmp_path)), encoding="utf-8")
-    with installed.serving() as server:
-        server.call(1, "list_tasks", {"query": "ifbench"})
-        assert "ifbench" in json.dumps(server.answer(1)["result"]["structuredContent"])
-        server.call(2, "check_config", {"config": str(config)})
-        checked = server.answer(2)["result"]["structuredContent"]
-        assert (checked["ok"], checked["rules_checked"] > 100) == (True, True)
-        server.call(3, "dry_run", {"config": str(config)})
-        answer = server.answer(3, seconds=240)["result"]
-        assert not answer["isError"], answer
-        assert answer["structuredContent"]["passed"] is True
-        assert server.end() == 0
-        assert server.complaints() == ""
+def test_a_config_is_checked_and_passes_the_launchers_dry_run(installed: Installation) -> None:
+    quick.passes_a_dry_run(installed)
 
 
 def test_the_quick_tests_pass(installed: Installation) -> None:

@@ -116,6 +116,8 @@ def test_skillsaw_finds_nothing_in_plugins_marketplace_servers_and_registry_entr
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("skills", "references", "recipes"):
         shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "architecture.md", tmp_path / "docs")  # AGENTS.md leads there
     assert _skillsaw(tmp_path) == []
     found = _broken(
         tmp_path,

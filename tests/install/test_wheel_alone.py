@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,27 @@ import pytest
 from quantgate.tools import TOOLS
 from tests.requirements import require
 
-from .built import ROOT, UV, Installation, build, install, interpreter
+from .built import ROOT, UV, Installation, build, installation, interpreter
 
 pytestmark = pytest.mark.network
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The wheel with the demo extra, at the pins of the lock, in an environment of its own."""
     require(UV.exists(), "uv is not installed")
     wheel = build("wheel", tmp_path_factory.mktemp("dist"))
     python = interpreter("3.11") or interpreter("3.12") or interpreter("3.13")
     assert python is not None
-    lock = ROOT / "requirements" / "demo.lock"
-    return install(python, tmp_path_factory.mktemp("alone"), f"quantgate[demo] @ {wheel.as_uri()}", constraints=[lock])
+    folder = tmp_path_factory.mktemp("alone")
+    with installation(python, folder, "demo", f"quantgate[demo] @ {wheel.as_uri()}") as made:
+        yield made
 
 
 def test_the_package_is_the_wheels_and_the_repository_is_not_on_the_path(installed: Installation) -> None:
     code = "import quantgate, sys, json; print(json.dumps([quantgate.__file__, sys.path]))"
     file, path = json.loads(installed.run("python", "-c", code).out)
-    assert Path(file).is_relative_to(installed.folder / "venv")
+    assert Path(file).is_relative_to(installed.venv)
     assert not [entry for entry in path if entry.startswith(str(ROOT))]
 
 

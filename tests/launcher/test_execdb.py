@@ -78,6 +78,8 @@ def test_the_record_after_half_a_record_is_not_lost(file: Path) -> None:
     """NEL appends; after a crash in the middle of a write the next record stands on the same line."""
     file.write_text(_row()[:80] + _row(index=1) + _row(index=2))
     assert list(execdb.jobs(ID)) == [f"{ID}.1", f"{ID}.2"]
+    assert [record["job_id"] for record in execdb.records(ID)] == [f"{ID}.1", f"{ID}.2"]
+    assert execdb.config_of(ID) == {"evaluation": {"tasks": [{"name": "t"}]}}
 
 
 def test_an_id_in_another_field_is_not_an_invocation(file: Path) -> None:

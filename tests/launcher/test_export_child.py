@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from quantgate.launcher import export_child, export_files, exporting
+from quantgate.launcher import execdb_repair, export_child, export_files, exporting
 
 INVOCATION = "0123456789abcdef"
 JOB = f"{INVOCATION}.0"
@@ -36,7 +36,8 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     record.write_text(json.dumps({**job, "data": {"output_dir": str(task)}, "config": CONFIG}) + "\n")
     from nemo_evaluator_launcher.common import execdb
 
-    monkeypatch.setattr(execdb.ExecutionDB, "_instance", None, raising=False)
+    monkeypatch.setattr(execdb.ExecutionDB, "_instance", None)
+    execdb_repair.use(INVOCATION)
     work = task / "work"
     work.mkdir(exist_ok=True)
     monkeypatch.chdir(work)
@@ -101,7 +102,7 @@ def test_a_wandb_export_that_sent_nothing_is_a_failed_one(task: Path, monkeypatc
     monkeypatch.setattr(wandb, "WANDB_AVAILABLE", True)
     monkeypatch.setattr(base, "extract_accuracy_metrics", base.extract_accuracy_metrics)
     settings = {"entity": "e", "project": "p", "log_metrics": ["accuracy"]}
-    said = export_child._export({"destination": "wandb", "job_id": JOB, "settings": settings})
+    said = export_child._export({"destination": "wandb", "job_id": JOB, "settings": settings, "secrets": []})
     assert not said["ok"]
     assert "no metric matches log_metrics ['accuracy']" in said["detail"]
 
@@ -119,3 +120,56 @@ def test_a_local_export_outlives_the_working_directory(task: Path, settings: dic
     (summary,) = invocation.rglob("processed_results.json")
     assert summary.is_relative_to(invocation / settings.get("output_dir", exporting.LOCAL_FOLDER))
     assert time.time() - summary.stat().st_mtime < 300
+
+
+def test_no_secret_leaves_in_a_log_or_in_a_table_of_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = 'of-the-judge"42'
+    monkeypatch.setenv("JUDGE_API_KEY", key)
+    logs = tmp_path / "logs"
+    (logs / "deep").mkdir(parents=True)
+    (logs / "client_stdout.log").write_text(f"asked with {key}\n")
+    (logs / "deep" / "samples.jsonl").write_text(json.dumps({"said": key}) + "\n")
+    (logs / "deep" / "metadata.yaml").write_text("password: correcthorsebattery\n")
+    (logs / "packed.bin").write_bytes(b"\0" + key.encode())
+    (logs / "other.log").write_text("nothing\n")
+    (logs / "link.log").symlink_to("/etc/passwd")
+    os.mkfifo(logs / "pipe")
+    sent = export_files.stage(logs, tmp_path / "sent")
+    left = {path.name: path.read_text() for path in sent.rglob("*") if path.is_file()}
+    assert left == {
+        "client_stdout.log": "asked with [redacted]\n",
+        "samples.jsonl": '{"said": "[redacted]"}\n',
+        "metadata.yaml": "password: '[redacted]'\n",
+        "other.log": "nothing\n",
+    }
+    assert key in (logs / "client_stdout.log").read_text(), "the run's own file was changed"
+
+
+def test_the_logs_that_nel_uploads_are_staged_too(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_API_KEY", "of-the-judge-42")
+    (task / "logs" / "client_stdout.log").write_text("asked with of-the-judge-42\n")
+    sent = _prepared({"copy_logs": True})
+    assert (sent.logs_dir / "client_stdout.log").read_text() == "asked with [redacted]\n"
+
+
+def test_the_exporter_masks_the_keys_of_the_tasks_which_it_is_not_given(
+    task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runner holds them under a prefix; the exporter's environment has those of its destination only."""
+    monkeypatch.setenv("QUANTGATE_TASK_0_JUDGE_API_KEY", "of-the-judge-42")
+    (task / "artifacts" / "samples.csv").write_text("of-the-judge-42\n")
+    export = exporting.Export("local", task / "logs", task / "work")
+    exports = exporting.Exports(task.parent, INVOCATION, exporting.ExportPlan(("local",), ()), {})
+    assert exports.begin(export, 0).wait(timeout=120) == 0
+    (staged,) = (task / "work").rglob("samples.csv")
+    assert staged.read_text() == "[redacted]\n"
+
+
+@pytest.mark.parametrize("line", [b"null\n", b"[1]\n", b"\xff\xfe\n"])
+def test_a_broken_line_in_nel_s_record_does_not_end_an_export(task: Path, line: bytes) -> None:
+    record = Path(os.environ["NEMO_EVALUATOR_EXEC_DB_FILE"])
+    record.write_bytes(line + record.read_bytes())
+    export = exporting.Export("local", task / "logs", task / "work")
+    exports = exporting.Exports(task.parent, INVOCATION, exporting.ExportPlan(("local",), ()), {})
+    assert exports.begin(export, 0).wait(timeout=120) == 0
+    assert export.note("").ok, (task / "logs" / exporting.LOG).read_text()

@@ -63,6 +63,17 @@ def test_another_server_gets_only_what_the_config_declares_for_it(
     assert seen["MLFLOW_TRACKING_PASSWORD"] == "declared"
 
 
+def test_an_exporter_with_another_home_is_told_where_nel_s_record_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEMO_EVALUATOR_EXEC_DB_FILE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    elsewhere = {"tracking_uri": "https://other.example"}
+    seen = export_environment.environment("mlflow", elsewhere, {}, home=tmp_path / "empty")
+    assert seen["HOME"] == str(tmp_path / "empty")
+    assert seen["NEMO_EVALUATOR_EXEC_DB_FILE"] == str(tmp_path / ".nemo-evaluator" / "exec-db" / "exec.v1.jsonl")
+
+
 @pytest.mark.parametrize(
     "name",
     [

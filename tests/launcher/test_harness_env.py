@@ -185,3 +185,14 @@ def test_every_row_of_the_table_pins_what_the_containers_have() -> None:
 def test_a_harness_without_a_wheel_names_the_container_way() -> None:
     with pytest.raises(HarnessError, match=r"nemo_skills.*execution\.type: local.*nemo-skills:26\.03"):
         harnesses.require_wheel("nemo_skills", "nvcr.io/nvidia/eval-factory/nemo-skills:26.03")
+
+
+def test_an_installation_that_takes_too_long_is_ended_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build backend that pip started holds pip's output open after pip is gone."""
+    monkeypatch.setattr(harness_env, "INSTALL_SECONDS", 1.0)
+    begun = time.monotonic()
+    with (tmp_path / "log").open("w") as log, pytest.raises(HarnessError):
+        harness_env._command(["bash", "-c", "sleep 40 & wait"], harnesses.require_wheel("ifbench"), log)
+    assert time.monotonic() - begun < 20

@@ -84,6 +84,21 @@ def test_what_was_left_before_a_reboot_is_swept_and_another_machine_s_is_not() -
             assert (before.exists(), elsewhere.exists(), mine.exists()) == (False, True, True)
 
 
+def test_a_directory_whose_lock_is_held_stays_though_its_process_id_means_nothing_here() -> None:
+    """As another container with this host's name and this state directory sees it: the id is of another namespace."""
+    with scratch.private_directory() as mine:
+        host, boot, _, _ = mine.name.split("-")
+        theirs = mine.with_name(f"{host}-{boot}-4194303-a")
+        held = scratch._held(theirs)
+        theirs.mkdir()
+        scratch.sweep()
+        assert theirs.exists()
+        os.close(held)
+        scratch.sweep()
+        assert not theirs.exists()
+    assert list(mine.parent.iterdir()) == []
+
+
 def test_a_home_that_cannot_be_written_does_not_stop_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEMO_EVALUATOR_EXEC_DB_FILE")
     monkeypatch.setenv("HOME", "/proc/no-such-home")

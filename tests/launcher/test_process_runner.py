@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quantgate.launcher import harness_env, harnesses, process_control, process_runner, runner_record
+from quantgate.launcher import harness_env, harnesses, process_control, process_runner, runner_record, script_runner
 from quantgate.runs.rundir import RunDir
 from quantgate.runs.status import task_status
 
@@ -138,3 +138,28 @@ def test_a_stranger_with_the_runner_s_process_id_is_left_alone(invocation: Path)
         assert process_control.stop(invocation)
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_command_without_folders_is_nobody_s_run() -> None:
+    assert not process_control._is_ours(["bash", "--noprofile", "--norc", "command.sh"], "0123456789abcdef")
+
+
+def test_a_task_whose_runner_waits_is_not_told_as_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its runner waits for another run's installation: there is no child to end, and the task has begun."""
+    logs = tmp_path / "ifbench.ifbench.0" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "stage.pre-start").touch()
+    for name in ("STOP_SECONDS", "KILL_SECONDS"):
+        monkeypatch.setattr(process_control, name, 0.2)
+    code = "import sys, time; from pathlib import Path; from quantgate.launcher import runner_record as r; "
+    code += "r.write_runner(Path(sys.argv[1]), r.own_record()); time.sleep(60)"
+    waiting = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "runner.json")], start_new_session=True)
+    try:
+        script_runner.await_record(tmp_path / "runner.json", waiting)
+        left = process_control.cancel_some(tmp_path, ["ifbench.ifbench.0"])
+        assert [process.pid for process in left] == [waiting.pid]
+        (logs / "stage.exit").touch()
+        assert process_control.cancel_some(tmp_path, ["ifbench.ifbench.0"]) == []
+    finally:
+        waiting.kill()
+        waiting.wait()

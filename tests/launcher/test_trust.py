@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
-from quantgate import faults, workspace
-from quantgate.errors import BadInput, LauncherError, Refused
-from quantgate.launcher import commands, door, process_control, stamp
+from quantgate import children, faults, workspace
+from quantgate.errors import BadInput, LauncherError, NoAnswer, Refused
+from quantgate.launcher import child, commands, door, process_control, stamp
 
 STAMP = stamp.Stamp("", "subset", 3, ("ifbench.ifbench",), 1, "f" * 64, "d" * 64, "the user is in a hurry")
 
@@ -272,3 +274,32 @@ def test_telemetry_is_off_unless_the_user_chose_a_level(tmp_path: Path, env: dic
     assert re.search(r"TELEMETRY_LEVEL[^=\n]*=[\"']?0\b", door.dry_run(config, env).output)
     chosen = {**env, "NEMO_EVALUATOR_TELEMETRY_LEVEL": "2"}
     assert re.search(r"TELEMETRY_LEVEL[^=\n]*=[\"']?2\b", door.dry_run(config, chosen).output)
+
+
+def test_a_canary_is_launched_with_the_yes_to_the_commands_of_its_whole_config(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A canary exports nothing; the yes was to the command of its export too."""
+    export = {"destinations": ["mlflow"], "launcher_install_cmd": "pip install x"}
+    config = OmegaConf.create({"execution": {"type": "slurm", "auto_export": export}})
+    shown = commands.digest(commands.with_variables({"execution": {"type": "slurm", "auto_export": export}}))
+    assert shown
+    monkeypatch.setenv(commands.TRUST_COMMANDS, "")
+    monkeypatch.setattr(stamp, "write_before_start", lambda laid: None)
+    request = {"trusted": {"commands": shown, "tasks": False}, "stamp": {**STAMP.as_json(), "kind": child.CANARY}}
+    child._allow(request, config, dry_run=False)
+    assert "auto_export" not in config.execution
+
+
+def test_a_run_that_nel_started_under_another_id_is_not_taken_for_the_one_asked_for(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer stands for that of a NEL that makes its ids in another place than those that quantgate knows."""
+
+    def answered(*_: Any, stdin: bytes, **__: Any) -> children.Finished:
+        Path(json.loads(stdin)["answer"]).write_text(json.dumps({"ok": True, "invocation_id": "f" * 16}))
+        return children.Finished(0, "", timed_out=False)
+
+    monkeypatch.setattr(children, "run", answered)
+    with pytest.raises(NoAnswer, match="ffffffffffffffff, not under the id that it was given"):
+        door.launch(_request(_config(tmp_path), tmp_path), env)

@@ -11,7 +11,7 @@ import pytest
 
 from quantgate.errors import BadInput, ConfigError, TrackingError, TrackingUnreachable, UnknownName
 from quantgate.nemotron.artifacts import settings, wandb_store
-from quantgate.nemotron.artifacts.references import ArtifactReference, parse, parse_question
+from quantgate.nemotron.artifacts.references import ArtifactReference, parse
 from quantgate.nemotron.artifacts.resolver import Resolver
 from quantgate.nemotron.artifacts.store import ArtifactStore, StoredArtifact
 
@@ -20,8 +20,6 @@ ITERATION = "/shared/rl/checkpoints/iter_0001000"
 
 class Made:
     """Stands for a store: it has every artifact, and counts what it is asked."""
-
-    title = "a made store"
 
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata or {}
@@ -62,12 +60,6 @@ def test_a_reference_is_read_as_it_is_written(text: str, expected: ArtifactRefer
 def test_what_is_no_reference_is_told_with_the_forms(text: str) -> None:
     with pytest.raises(BadInput, match="write "):
         parse(text)
-
-
-def test_an_interpolation_without_a_field_asks_for_the_path() -> None:
-    assert parse_question("${art:model,path}") == parse_question("art:model") == parse_question("model , path")
-    with pytest.raises(BadInput, match="no field"):
-        parse_question("${art:,path}")
 
 
 def test_an_explicit_path_opens_no_store_and_keeps_its_iteration() -> None:

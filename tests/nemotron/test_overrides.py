@@ -43,12 +43,12 @@ def test_a_value_has_the_type_that_it_was_written_with(text: str, value: Any) ->
 
 def test_task_filters_given_as_a_list_are_names_and_not_characters() -> None:
     config = overrides.apply({}, ["task_filters=[adlr_mmlu,hellaswag]"]).config
-    assert overrides.task_names(config, []) == ("adlr_mmlu", "hellaswag")
-    assert overrides.task_names({"task_filters": "adlr_mmlu"}, []) == ("adlr_mmlu",)
+    assert overrides.task_names(config) == ("adlr_mmlu", "hellaswag")
+    assert overrides.task_names({"task_filters": "adlr_mmlu"}) == ("adlr_mmlu",)
 
 
-def test_flags_win_over_task_filters() -> None:
-    assert overrides.task_names({"task_filters": ["a"]}, ["b", "b", "c"]) == ("b", "c")
+def test_a_task_that_is_named_twice_runs_once() -> None:
+    assert overrides.task_names({"task_filters": ["b", "b", "c"]}) == ("b", "c")
 
 
 def test_a_position_of_a_list_may_be_written_both_ways() -> None:

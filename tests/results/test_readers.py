@@ -9,7 +9,7 @@ import pytest
 from quantgate.errors import BadInput
 from quantgate.results import jsonl
 from quantgate.results.jsonl import JsonFields, JsonStream, read_jsonl
-from quantgate.results.metrics_file import read_response_stats
+from quantgate.results.metrics_file import read_metrics
 from quantgate.results.results_yml import load_yaml, read_results
 from quantgate.results.run_config import read_run_config
 from quantgate.results.samples import has_reader, read_samples
@@ -202,7 +202,7 @@ def test_the_run_config_tells_limit_and_model() -> None:
 
 
 def test_the_statistics_of_the_responses_are_read() -> None:
-    stats = read_response_stats(TASK.artifacts)
+    stats = read_metrics(TASK.artifacts).responses
     assert stats is not None
     assert (stats.count, stats.successful, stats.truncated_share) == (20, 20, 1.0)
     assert (stats.average_completion_tokens, stats.inference_seconds) == (96.0, pytest.approx(37.815, abs=0.001))
@@ -211,4 +211,4 @@ def test_the_statistics_of_the_responses_are_read() -> None:
 
 def test_statistics_for_an_estimate_are_none_when_half_written(tmp_path: Path) -> None:
     (tmp_path / "eval_factory_metrics.json").write_text("{")
-    assert read_response_stats(tmp_path / "missing") is None
+    assert read_metrics(tmp_path / "missing").responses is None

@@ -8,7 +8,8 @@ import pytest
 
 from quantgate.results.sample_table import SampleRow
 from quantgate.results.standard_error import clustered
-from quantgate.statistics.standard_error import clustered_mean
+from quantgate.statistics.clustering import units
+from quantgate.statistics.standard_error import sandwich
 
 
 def _row(question: str, score: float | None, repeat: int = 0, weight: float = 1.0, group: str = "") -> SampleRow:
@@ -39,7 +40,7 @@ def test_it_agrees_with_the_estimator_of_the_statistics(seed: int) -> None:
         for r in range(chance.randint(1, 5))
     ]
     scores, weights = (np.array([getattr(r, name) for r in rows]) for name in ("score", "weight"))
-    expected = clustered_mean(scores, [r.question_id for r in rows], weights).standard_error
+    expected = sandwich(units(scores, [r.question_id for r in rows], weights).residuals)
     assert clustered(rows) == pytest.approx(expected, rel=1e-12)
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from quantgate.launcher import process_runner
 from quantgate.runs.logs import log_files
+from quantgate.runs.reason import failure_reason
 from quantgate.runs.rundir import TaskDir
 from quantgate.runs.scanner import files
 from quantgate.runs.scanning.scan import scan
+from quantgate.runs.telling import telling_lines
 
 from .building import empty_task
 
@@ -62,3 +64,14 @@ def test_a_slurm_log_is_no_attempt_and_a_name_that_only_looks_like_one_is_none()
     assert files.job_of("client_stdout.attempt-3.log") == "attempt-3"
     assert files.job_of("client_stdout.attempt-x.log") == ""
     assert files.job_of("client_stdout.attempt-1.txt") == ""
+
+
+def test_a_task_that_was_resumed_and_failed_anew_is_told_by_its_own_logs(task: TaskDir) -> None:
+    (task.logs / "client_stdout.attempt-1.log").write_text("torch.OutOfMemoryError: CUDA out of memory\n", "utf-8")
+    raised = "Traceback (most recent call last):\n  File \"/h/run.py\", line 1, in main\nKeyError: 'choices'\n"
+    (task.logs / "client_stdout.log").write_text(raised, "utf-8")
+    assert failure_reason(task) == "client_stdout.log: KeyError: 'choices' (run.py:1 in main)"
+    assert [told.file for told in telling_lines(task)] == ["client_stdout.log"]
+    for log in ("client_stdout.log", "stdout.log"):
+        (task.logs / log).unlink()
+    assert "CUDA out of memory" in failure_reason(task), "nothing else is left to tell"

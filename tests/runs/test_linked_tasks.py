@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from quantgate.cluster.exchange import Done
-from quantgate.runs.clusters import remote_scan
+from quantgate.runs.clusters import remote_logs, remote_scan
 from quantgate.runs.clusters.remote import RemoteRun
 from quantgate.runs.logs import foreign_links, log_files
 from quantgate.runs.rundir import RunDir
@@ -90,3 +93,45 @@ def test_a_run_that_is_reached_by_a_link_is_read(run: Path, tmp_path: Path) -> N
     assert (_scanned(run)["files"], _scanned(run)["outside"]) == (1, [])
     assert [p["task"] for p in _paged(run)["pages"]] == [TASK]
     assert scan.scan(RunDir.find(run).tasks).verdict == "clean"
+
+
+class _Files:
+    """Stands for SFTP to a login node whose files are here."""
+
+    def listdir_attr(self, path: str) -> list[Any]:
+        rows = []
+        for entry in Path(path).iterdir():
+            seen = entry.lstat()
+            rows.append(SimpleNamespace(filename=entry.name, **{n: getattr(seen, n) for n in _OF_A_FILE}))
+        return rows
+
+    def lstat(self, path: str) -> Any:
+        return Path(path).lstat()
+
+    def open(self, path: str, mode: str) -> Any:
+        if path.endswith("closed.log"):
+            raise PermissionError(13, "Permission denied")
+        file = Path(path).open(mode)  # noqa: SIM115 - closed by whoever opened it
+        return closing(
+            SimpleNamespace(seek=file.seek, read=file.read, stat=lambda: Path(path).stat(), close=file.close)
+        )
+
+
+_OF_A_FILE = ("st_mode", "st_size", "st_mtime")
+
+
+class _WithFiles(_HereWithoutPython):
+    @contextmanager
+    def sftp(self) -> Iterator[Any]:
+        yield _Files()
+
+
+def test_without_python_a_log_that_cannot_be_read_is_named_and_the_others_are_shown(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / TASK / "logs" / "closed.log").write_text("mode 000\n")
+    monkeypatch.setattr(remote_logs, "connection", lambda host: _WithFiles())
+    asked = {"task": "", "source": "all", "file": "", "lines": 5, "before": 0, "most": 9}
+    read = remote_logs.read_pages(RemoteRun("login", str(run)), **asked)  # type: ignore[arg-type]
+    assert [(e.file, e.text) for e in read.entries] == [("client-77.log", "own\n")]
+    assert any(f"{TASK}/closed.log: Permission denied" in note for note in read.notes)

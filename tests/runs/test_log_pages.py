@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from quantgate.errors import BadInput
-from quantgate.runs.logs import MAX_BYTES, LogFile, foreign_links, log_files, read_tail
+from quantgate.runs.logs import LogFile, foreign_links, log_files, read_tail
 from quantgate.runs.rundir import TaskDir
+from quantgate.runs.scanner.pages import MAX_BYTES
 
 from .building import empty_task, real_copy
 

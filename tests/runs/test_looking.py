@@ -58,3 +58,26 @@ def test_an_answer_that_took_long_holds_as_long_as_it_took(monkeypatch: pytest.M
     now[0] += 2.0
     desk.ask(["/r/a/"], [])
     assert looks == [2]
+
+
+def test_a_look_that_began_before_a_change_is_not_taken_for_one_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, looks = threading.Event(), threading.Event(), [0]
+
+    def look(_: object, __: Sequence[str], ___: Sequence[str] = ()) -> Snapshot:
+        # Stands for a look during which a job is cancelled.
+        looks[0] += 1
+        begun.set()
+        assert go_on.wait(20)
+        return Snapshot(looks[0], "me", "1")
+
+    monkeypatch.setattr(scheduler, "look", look)
+    monkeypatch.setattr(connection, "connection", lambda host: host)
+    desk = looking._Desk("login")
+    first = threading.Thread(target=desk.ask, args=(["/r/a/"], []))
+    first.start()
+    assert begun.wait(5)
+    desk.forget()
+    go_on.set()
+    first.join(5)
+    assert desk.ask(["/r/a/"], []).clock == 2
+    assert desk.ask(["/r/a/"], []).clock == 2, "what was seen after the change is fresh"

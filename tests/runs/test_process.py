@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quantgate.launcher.runner_record import RunnerRecord, alive, read_runner
+from quantgate.launcher.runner_record import RunnerRecord, alive, own_record, read_runner
 from quantgate.runs.process import runner_of
-from quantgate.system.machine import start_ticks
+from quantgate.system.machine import process_namespace, start_ticks
 
 from .building import empty_task, runner
 
@@ -45,6 +45,14 @@ def test_nothing_of_an_earlier_boot_is_alive(mine: RunnerRecord) -> None:
 
 def test_a_process_of_another_host_is_not_known(mine: RunnerRecord) -> None:
     assert alive(replace(mine, host="elsewhere")) is None
+
+
+def test_a_process_of_another_container_on_this_host_is_not_known(mine: RunnerRecord) -> None:
+    """It may have this host's name and boot, and a process id that means another process here."""
+    assert own_record().namespace == process_namespace() != ""
+    assert alive(own_record()) is True
+    assert alive(replace(mine, namespace="pid:[1]", pid=2**22)) is None
+    assert alive(replace(mine, namespace="")) is True, "a record of before"
 
 
 def test_a_process_that_ended_is_dead_even_before_it_is_reaped(mine: RunnerRecord) -> None:

@@ -188,3 +188,16 @@ def test_a_broken_database_tells_nothing(task: TaskDir) -> None:
     for path in task.artifacts.rglob("cache.db"):
         path.write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
     assert read_progress(task, RUNNING, 100, STARTED) == Progress(None, None)
+
+
+@pytest.mark.parametrize("start", ["NaN", "-1e308", "1e999", "9" * 400, "-5"])
+def test_a_start_that_can_be_none_is_not_taken_for_one(task: TaskDir, start: str) -> None:
+    database = task.artifacts / "response_stats_cache" / "cache.db"
+    with sqlite3.connect(database) as connection:
+        state = json.loads(connection.execute(STATE).fetchone()[0])
+        state["aggregated_stats"]["inference_run_times"]["0"]["run_start"] = "START"
+        text = json.dumps(state).replace('"START"', start)
+        connection.execute("UPDATE Cache SET value = ? WHERE key = 'interceptor_state'", (text,))
+    connection.close()
+    # The stage file's start is taken instead.
+    assert read_progress(task, RUNNING, 100, STARTED + timedelta(seconds=40)) == Progress(20, 160)

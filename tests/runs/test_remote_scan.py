@@ -13,7 +13,7 @@ from quantgate.cluster import words
 from quantgate.cluster.exchange import Done
 from quantgate.runs.clusters import remote_scan
 from quantgate.runs.clusters.remote import RemoteRun
-from quantgate.runs.scanner import files
+from quantgate.runs.scanner import files, program
 from quantgate.runs.scanning import scan
 from quantgate.runs.scanning.scan import ScanReport
 
@@ -110,3 +110,12 @@ def test_starts_of_a_server_are_counted_log_by_log_and_are_no_failure(
     task = logs.parent.name
     assert fact.counts == {f"{task}/server-0-77-0.log": 2, f"{task}/server-1-77-0.log": 1}
     assert len(fact.samples) == 3
+
+
+def test_a_note_in_a_cluster_s_answer_is_shown_bounded_and_without_escapes(
+    monkeypatch: pytest.MonkeyPatch, logs: Path
+) -> None:
+    answer = program.scan(scan.request([], "", [], "") | {"run": str(logs.parent.parent), "task": ""})
+    report = scan.report(answer | {"note": "\x1b[2J" + "x" * 9000})
+    assert len(report.note) <= 300
+    assert "\x1b" not in report.note

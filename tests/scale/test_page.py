@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
-from benchmarks.scale import page
-from benchmarks.scale.figures import load
+from benchmarks.scale import __main__ as command
+from benchmarks.scale import extrapolation, page, waits
+from benchmarks.scale.figures import Figure, load
+from benchmarks.scale.limits import LIMITS
 
 _, FIGURES, BEFORE = load()
 
@@ -29,3 +35,43 @@ def test_no_figure_is_kept_twice() -> None:
     for kept in (FIGURES, BEFORE):
         keys = [f.key for f in kept]
         assert len(keys) == len(set(keys))
+
+
+def test_without_an_axis_each_is_measured_by_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda argv, **_: started.append(argv) or SimpleNamespace(returncode=0))
+    monkeypatch.setattr(sys, "argv", ["scale", "--quick"])
+    assert command.main() == 0
+    assert [argv[-2:] for argv in started] == [["--quick", axis] for axis in page.COSTS]
+
+
+def _points(*values: tuple[int, float]) -> list[Figure]:
+    return [Figure("logs", "w", size, "files", value, "ms") for size, value in values]
+
+
+@pytest.mark.parametrize(
+    ("points", "limit", "size"),
+    [
+        ([(100, 5.0)], 50.0, 1_000),
+        ([(10, 5.0), (100, 5.0)], 50.0, 1_000),
+        ([(10, 1.0), (100, 10.0)], 50.0, 500),
+        ([(10, 1.0), (100, 100.0)], 10_000.0, 1_000),
+        ([(100, 5.0)], 63.9, 1_200),
+        ([], 50.0, 0),
+    ],
+)
+def test_a_size_is_extrapolated_in_proportion_or_by_the_growth_where_that_is_steeper(
+    points: list[tuple[int, float]], limit: float, size: int
+) -> None:
+    assert extrapolation.reached(_points(*points), limit) == size
+
+
+def test_every_limit_says_how_it_is_known() -> None:
+    for limit in LIMITS:
+        text, how = limit.breaks(FIGURES)
+        assert text
+        assert how.startswith(("extrapolated", "computed", "measured", "a number of the code")), limit.what
+
+
+def test_a_wait_for_a_run_on_a_cluster_costs_four_sessions_of_two_calls() -> None:
+    assert waits.asked_in_a_wait() == (4, 8)

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from benchmarks.scale import made, replay
+from benchmarks.scale.figures import processor
 from benchmarks.scale.replay import LoginNode
 
-from quantgate.cluster import scheduler
+from quantgate.cluster import launches, scheduler
 from quantgate.cluster.look_directories import Directory
 from quantgate.cluster.scheduler import Job, Snapshot
-from quantgate.errors import ClusterError
+from quantgate.errors import ClusterError, Unreachable
 from quantgate.gates import ledger
-from quantgate.gates.launches import launching
+from quantgate.gates.launches import launching, reconcile, remote_launches
 from quantgate.runs.clusters import looking, remote
 from quantgate.runs.slurm import slurm_state
 from quantgate.tools import status as status_tool
@@ -48,9 +49,21 @@ def test_a_run_of_a_thousand_tasks_is_told_by_one_look_and_one_call_of_each_prog
     assert node.counted.sent < 1000
 
 
-def test_no_list_of_the_look_is_made_by_adding_a_word_to_all_others() -> None:
-    # With this a look at 1,000 tasks took 8 seconds of the login node, and one at 3,000 did not end in time.
-    assert 'set -- "$@"' not in LOOK.read_text()
+def test_a_look_at_four_times_as_many_tasks_takes_some_four_times_the_work(node: LoginNode) -> None:
+    # A shell that adds a word to a list copies all others: that took sixteen times the work, and 3,000 tasks gave no answer.
+    work = []
+    for tasks in (500, 2000):
+        with made.own_home() as home:
+            made.sweep(home / "runs", 1, tasks)
+            (place,) = (home / "runs").iterdir()
+            rounds = []
+            for _ in range(2):
+                begun = processor()
+                seen = scheduler.look(node, [f"{place}/"])  # type: ignore[arg-type]
+                rounds.append(processor() - begun)
+                assert len(seen.directories) == tasks
+        work.append(min(rounds))
+    assert work[1] < 5.5 * work[0]
 
 
 def test_more_job_ids_than_one_word_holds_are_asked_for_in_several_calls_and_none_is_lost(
@@ -190,3 +203,58 @@ class _Planned:
 
     def named(self, chosen: tuple[str, ...]) -> list[str]:
         return []
+
+    def launched(self, tasks: list[str]) -> dict[str, object]:
+        return {}
+
+
+def _unseen(folder: Path, count: int, **changes: object) -> list[str]:
+    """Launches on the replayed cluster that nobody saw to their end: some of them left a job there."""
+    folder.mkdir()
+    place = {"executor": "slurm", "output_dir": f"{replay.HOST}:{folder}", "run_dir": "", "outcome": ledger.LAUNCHING}
+    attempts = [made.attempt(n, **(place | changes)) for n in range(count)]
+    made.write_by_schema(attempts)
+    for attempt in attempts[::2]:
+        task = folder / f"20261121_100000-{attempt.invocation_id}" / "t.0"
+        task.mkdir(parents=True)
+        (task / ".slurm_job_id.list").write_text("4711\n")
+    return [attempt.invocation_id for attempt in attempts]
+
+
+def test_launches_whose_end_nobody_saw_are_searched_for_many_at_a_time(node: LoginNode, tmp_path: Path) -> None:
+    ids = _unseen(tmp_path / "runs", 2 * remote_launches.AT_ONCE)
+    reconcile.settle_all()
+    assert node.counted.commands == 2
+    outcomes = [found.outcome for i in ids if (found := ledger.attempt(i))]
+    assert outcomes == ["launched", "failed"] * remote_launches.AT_ONCE
+    assert not remote_launches._ahead
+
+
+def test_a_launch_that_may_still_begin_is_not_searched_for(
+    node: LoginNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = _unseen(tmp_path / "runs", 5)
+    monkeypatch.setattr(reconcile, "may_start", lambda attempt: attempt.invocation_id in ids[:2])
+    searched: list[str] = []
+    real = launches.search
+    monkeypatch.setattr(launches, "search", lambda link, dirs: searched.extend(dirs) or real(link, dirs))
+    reconcile.settle_all()
+    assert sorted(searched) == sorted(ids[2:])
+    assert {found.outcome for i in ids[:2] if (found := ledger.attempt(i))} == {ledger.LAUNCHING}
+
+
+def test_a_cluster_that_does_not_answer_is_asked_once_for_all_its_launches(
+    node: LoginNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = _unseen(tmp_path / "runs", 3 * remote_launches.AT_ONCE)
+    asked: list[int] = []
+
+    def silent(_: object, dirs: dict[str, str]) -> None:
+        asked.append(len(dirs))
+        raise Unreachable("no answer")
+
+    monkeypatch.setattr(launches, "search", silent)
+    monkeypatch.setattr(remote_launches, "_silent", {})
+    reconcile.settle_all()
+    assert asked == [remote_launches.AT_ONCE]
+    assert {found.outcome for i in ids if (found := ledger.attempt(i))} == {ledger.LAUNCHING}

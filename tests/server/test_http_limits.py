@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_one_token_ends_its_own_oldest_session_and_no_other_s(tmp_path: Path) ->
         third = opened(anna)
         assert [status(anna, one) for one in (first, second, third)] == [200, 404, 200]
         assert status(bert, other) == 200
+
+
+def test_a_session_that_was_ended_takes_no_place_of_one_that_is_alive(tmp_path: Path) -> None:
+    before = "from quantgate.server.http import limits; limits.OWN_SESSIONS = 2"
+    with serving(tmp_path, before=before) as server:
+        alive = post(server.url).headers["mcp-session-id"]
+        for _ in range(3):
+            short = post(server.url).headers["mcp-session-id"]
+            ended = urllib.request.Request(server.url, method="DELETE", headers={"Mcp-Session-Id": short})
+            with urllib.request.urlopen(ended, timeout=10) as answer:
+                assert answer.status < 400
+        assert post(server.url, LIST, Mcp_Session_Id=alive).status == 200
 
 
 def test_requests_that_are_refused_do_not_fill_the_log(tmp_path: Path) -> None:

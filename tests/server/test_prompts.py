@@ -159,3 +159,7 @@ def test_a_missing_argument_and_an_unknown_prompt_are_refused(mode: str) -> None
 def test_a_read_only_server_offers_only_prompts_whose_calls_it_offers(mode: str) -> None:
     listed = with_client(mode, lambda client: client.list_prompts(), read_only=True).prompts
     assert [p.name for p in listed] == ["compare_with_baseline", "why_did_my_run_fail"]
+
+
+def test_an_argument_of_a_prompt_hides_nothing() -> None:
+    assert prompts._plain("run\u202e\x9b1") == "run\\u202e\\x9b1"

@@ -50,13 +50,13 @@ def test_a_saved_report_is_listed_and_read_in_both_forms(mode: str) -> None:
     rows = json.loads(_read(mode, "quantgate://reports").text)
     assert rows["omitted"] == 0
     (row,) = rows["reports"]
-    assert row["uri"] == saved.uri
+    assert row["uri"] == f"quantgate://reports/{saved.stem}"
     assert row["verdict"] == "REGRESSION"
     page, text = _read(mode, row["uri"]), _read(mode, row["markdown_uri"])
     assert page.mime_type == "text/html"
-    assert page.text == saved.html.read_text(encoding="utf-8")
+    assert page.text == saved.read_text(encoding="utf-8")
     assert text.mime_type == "text/markdown"
-    assert text.text == saved.markdown.read_text(encoding="utf-8")
+    assert text.text == saved.with_suffix(".md").read_text(encoding="utf-8")
 
 
 @MODES

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 import yaml
 from mcp import Client
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from quantgate import shipped
 from quantgate.benchmarks.recipes import load_recipes
+from quantgate.errors import UnknownName
 from quantgate.gates import ledger
 from quantgate.launcher import execdb
 from quantgate.redact import MASK
+from quantgate.server.resources import runs
+from quantgate.server.resources.answered import answered
 from tests.gates import real_launches
 from tests.server.in_memory import MODES, read, with_client
 
@@ -230,3 +234,19 @@ def test_the_config_of_a_real_launch_is_the_composed_one_with_the_canary_s_limit
     # What no file of the user's says: a default of NEL's.
     assert "deployment" in shown
     assert "defaults" not in shown
+
+
+def test_what_others_wrote_into_the_ledger_hides_nothing_and_a_secret_is_not_halved() -> None:
+    secret = "hf_" + "a1" * 10
+    _launched(config="/configs/\u202eeval.yaml", error="x" * (runs.MOST_TEXT - 9) + " " + secret, outcome="failed")
+    record = runs._entry(INVOCATION)
+    assert record["config"] == "/configs/\\u202eeval.yaml"
+    assert "hf_a" not in record["error"]
+
+
+def test_a_refusal_hides_nothing() -> None:
+    def refused() -> None:
+        raise UnknownName("run", "\x9bx", fix="look")
+
+    with pytest.raises(ResourceNotFoundError, match=r"\\x9bx"):
+        answered(refused)

@@ -12,16 +12,17 @@ from statsmodels.stats.power import NormalIndPower
 from quantgate.statistics import (
     aggregate,
     bootstrap,
+    clustering,
     holm,
     mcnemar,
-    paired,
     power,
     skewness,
-    standard_error,
     suite,
     tango,
     unseen,
 )
+
+from . import one_call
 
 SEEDS = range(5)
 
@@ -33,7 +34,7 @@ def differences(seed: int, size: int = 150) -> np.ndarray:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_t_test_agrees_with_scipy(seed):
     d = differences(seed)
-    ours = paired.noninferiority(d, 0.01)
+    ours = one_call.t_test(d, 0.01)
     theirs = stats.ttest_1samp(d, -0.01, alternative="greater")
     assert ours.p_noninferior == pytest.approx(theirs.pvalue, rel=1e-9)
     assert ours.low == pytest.approx(stats.ttest_1samp(d, 0, alternative="greater").confidence_interval(0.95).low)
@@ -51,17 +52,15 @@ def test_the_clustered_error_agrees_with_statsmodels(seed, weighted):
     fit = sm.WLS(d, np.ones(d.size), weights=1.0 if weights is None else weights).fit(
         cov_type="cluster", cov_kwds={"groups": groups}
     )
-    ours = paired.noninferiority(d, 0.01, groups=groups.tolist(), weights=weights)
+    ours = one_call.t_test(d, 0.01, groups=groups.tolist(), weights=weights)
     assert (ours.delta, ours.standard_error) == pytest.approx((fit.params[0], fit.bse[0]), rel=1e-9)
     assert ours.df == len(set(groups.tolist())) - 1
-    found = standard_error.clustered_mean(d, groups.tolist(), weights)
-    assert found.standard_error == pytest.approx(fit.bse[0], rel=1e-9)
 
 
 def test_clustering_the_repeats_of_questions_is_the_same_as_averaging_them():
     answers = np.random.default_rng(8).choice([-1.0, 0.0, 1.0], (60, 7), p=[0.2, 0.7, 0.1])
-    averaged = paired.noninferiority(answers.mean(axis=1), 0.01)
-    clustered = paired.noninferiority(answers.ravel(), 0.01, groups=np.repeat(np.arange(60), 7).tolist())
+    averaged = one_call.t_test(answers.mean(axis=1), 0.01)
+    clustered = one_call.t_test(answers.ravel(), 0.01, groups=np.repeat(np.arange(60), 7).tolist())
     assert (clustered.low, clustered.high, clustered.df) == pytest.approx((averaged.low, averaged.high, averaged.df))
 
 
@@ -69,7 +68,7 @@ def test_clustering_the_repeats_of_questions_is_the_same_as_averaging_them():
 def test_the_bca_bounds_agree_with_scipy_up_to_the_noise_of_resampling(seed):
     d = differences(seed, 60)
     theirs = stats.bootstrap((d,), np.mean, confidence_level=0.9, n_resamples=9999, method="BCa", rng=seed)
-    low, high = bootstrap.bca(d, 0.05)
+    low, high = one_call.bca(d, 0.05)
     noise = 0.06 * theirs.standard_error
     assert low == pytest.approx(theirs.confidence_interval.low, abs=noise)
     assert high == pytest.approx(theirs.confidence_interval.high, abs=noise)
@@ -81,13 +80,13 @@ def test_the_exact_sign_flip_test_agrees_with_scipys_permutations(seed):
     theirs = stats.permutation_test(
         (d + 0.2,), np.mean, permutation_type="samples", alternative="greater", n_resamples=np.inf
     )
-    assert bootstrap.sign_flip(d, 0.2) == pytest.approx(theirs.pvalue)
+    assert one_call.sign_flip(d, 0.2) == pytest.approx(theirs.pvalue)
 
 
 def test_the_random_sign_flip_test_comes_close_to_the_exact_one():
     d = differences(3, 13)
-    exact = bootstrap.flips(bootstrap.units(d), 0, 0).p_at_most(-0.05)
-    twice = bootstrap.sign_flip(np.append(d, [-0.05]), 0.05)
+    exact = bootstrap.flips(clustering.units(d), 0, 0).p_at_most(-0.05)
+    twice = one_call.sign_flip(np.append(d, [-0.05]), 0.05)
     assert twice == pytest.approx(exact, abs=0.02), "a question at the threshold itself changes nothing"
 
 
@@ -114,14 +113,9 @@ def test_tangos_bounds_are_where_its_test_reaches_alpha():
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(3, 9), (0, 5), (12, 12), (44, 71)])
-def test_mcnemars_tests_agree_with_statsmodels(gained, lost):
+def test_mcnemars_exact_test_agrees_with_statsmodels(gained, lost):
     table = [[10, lost], [gained, 20]]
     assert mcnemar.exact(gained, lost) == pytest.approx(contingency_tables.mcnemar(table, exact=True).pvalue)
-    plain = contingency_tables.mcnemar(table, exact=False, correction=False)
-    assert mcnemar.asymptotic(gained, lost).p == pytest.approx(plain.pvalue)
-    if gained != lost:
-        corrected = contingency_tables.mcnemar(table, exact=False, correction=True)
-        assert mcnemar.corrected(gained, lost).p == pytest.approx(corrected.pvalue)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -134,8 +128,6 @@ def test_the_power_formula_agrees_with_statsmodels():
     solver = NormalIndPower(ddof=0)
     n = solver.solve_power(0.02 / np.sqrt(0.13), alpha=0.05, power=0.8, ratio=0, alternative="larger")
     assert power.questions_needed(0.02, 0.13) == int(np.ceil(n))
-    n = solver.solve_power(0.03 * 3, alpha=0.05, power=0.8, ratio=0, alternative="two-sided")
-    assert power.questions_to_detect(0.03, 1 / 9) == int(np.ceil(n))
 
 
 def test_the_smallest_margin_is_the_one_that_needs_these_questions():

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from quantgate.statistics import bootstrap
+from quantgate.statistics import bootstrap, clustering
 from quantgate.statistics.decide import decide
+
+from . import one_call
 
 
 def repeated(**counts: int) -> np.ndarray:
@@ -110,9 +112,7 @@ def test_few_collapsing_questions_are_not_accepted_more_often_than_alpha(value, 
 
 def test_bca_and_sign_flips_alone_would_accept_collapsing_questions_too_often():
     def both(d: np.ndarray) -> bool:
-        return (
-            bootstrap.bca(d, 0.05, resamples=499)[0] > -0.01 and bootstrap.sign_flip(d, 0.01, permutations=499) <= 0.05
-        )
+        return one_call.bca(d, 0.05, resamples=499)[0] > -0.01 and one_call.sign_flip(d, 0.01, permutations=499) <= 0.05
 
     assert acceptance(30, 0.2, 0.01, both)[0] > 0.08
 
@@ -159,14 +159,14 @@ def test_what_cannot_be_judged_is_inconclusive_and_says_why(d, reason):
 
 def test_the_sign_flip_bounds_are_where_its_test_stops_rejecting():
     for d in (graded(12, 0.2), graded(40, 0.2)):
-        flipped = bootstrap.flips(bootstrap.units(d), 999, 0)
+        flipped = bootstrap.flips(clustering.units(d), 999, 0)
         low, high = flipped.bounds(0.05)
         assert flipped.p_at_most(low - 1e-6) <= 0.05 < flipped.p_at_most(low)
         assert flipped.p_at_least(high + 1e-6) <= 0.05 < flipped.p_at_least(high)
 
 
 def test_four_questions_can_reject_nothing_by_sign_flips():
-    assert bootstrap.flips(bootstrap.units(np.array([0.1, 0.2, 0.3, 0.4])), 999, 0).bounds(0.05) == (-1.0, 1.0)
+    assert bootstrap.flips(clustering.units(np.array([0.1, 0.2, 0.3, 0.4])), 999, 0).bounds(0.05) == (-1.0, 1.0)
 
 
 def test_one_cluster_is_one_observation():

@@ -92,7 +92,6 @@ def test_impossible_arguments_are_errors_of_the_caller():
         lambda: aggregate.interval(0.5, -0.1, 0.5, 0.1),
         lambda: holm.adjust([0.1, 1.2]),
         lambda: power.questions_needed(0.01, 0.1, delta=0.01),
-        lambda: power.questions_to_detect(0.0, 0.1),
         lambda: power.smallest_margin(0.1, 0),
         lambda: tango.interval(3, 3, 5),
         lambda: tango.p_value(1, 1, 5, 1.0),

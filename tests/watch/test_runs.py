@@ -13,8 +13,13 @@ import pytest
 
 from quantgate import cli
 from quantgate.gates import ledger
+from quantgate.gates.judgement import judging
+from quantgate.gates.views import remote_views
 from quantgate.launcher import execdb
+from quantgate.runs.clusters.remote_status import Seen
+from quantgate.watch import session
 
+from ..gates.made_remote import attempt, told
 from .live_run import REAL, TASK
 
 INVOCATION = "5f3c9a1e7b2d4860"
@@ -135,3 +140,20 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     )
     assert done.stdout.startswith("launched\t")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "doubt", "goes_on"),
+    [
+        (Seen((told("running"),)), 0.0, True),
+        (Seen((told("unknown"),)), 0.0, True),
+        (Seen((told("unknown"),)), session.DOUBT_SECONDS, False),
+        (Seen((told("unknown"),), gone=True), 0.0, False),
+        (Seen((told("failed"),)), 0.0, False),
+    ],
+)
+def test_a_run_on_a_cluster_that_does_not_answer_once_is_watched_on(
+    monkeypatch: pytest.MonkeyPatch, seen: Seen, doubt: float, goes_on: bool
+) -> None:
+    monkeypatch.setattr(remote_views, "see", lambda _: seen)
+    assert session._may_go_on(judging.look(attempt(kind="full")), doubt) is goes_on

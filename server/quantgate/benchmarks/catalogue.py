@@ -16,7 +16,7 @@ from ..errors import BadInput, LauncherError, UnknownName
 from ..launcher import package
 
 CATALOGUE_FILE = "resources/all_tasks_irs.yaml"
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Part of the cache's name: raise it when the shape of a row changes."""
 
 _NEAREST = 5
@@ -29,7 +29,6 @@ class Harness:
     """One evaluation harness: a container image with tasks in it."""
 
     name: str
-    full_name: str
     container: str
     arch: str
     description: str
@@ -202,7 +201,6 @@ def _parse(source: Path, version: str) -> Catalogue:
 def _harness(row: Mapping[str, Any]) -> Harness:
     return Harness(
         name=row["name"],
-        full_name=row.get("full_name") or row["name"],
         container=row.get("container") or "",
         arch=row.get("arch") or "",
         description=_text(row.get("description")),

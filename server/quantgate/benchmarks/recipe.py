@@ -11,7 +11,7 @@ from typing import Any, Literal
 GAP = "???"
 """What a fragment holds where only the user can say what belongs there; OmegaConf's own mark for a missing value."""
 
-_AVERAGE = re.compile(r"(avg[-_]of[-_])N\b")
+AVERAGE = re.compile(r"(avg[-_]of[-_])N\b")
 _NOT_IN_EXPORTS = re.compile(r"[^/\w.\- ]")
 
 
@@ -61,7 +61,6 @@ class Requirements:
             answer (`max_new_tokens`) and a short prompt take.
         tool_calling: The server must parse tool calls (vLLM: --enable-auto-tool-choice and --tool-call-parser).
         image_input: The model must take images.
-        runs_code: Programs that the model wrote are run.
         parallelism: None when the task takes the config's own.
         adapter: Adapter fields that the fragment sets for itself, such as logging that is switched off.
         env_vars: Variables that the fragment sets for itself, with NEL's prefixes.
@@ -72,7 +71,6 @@ class Requirements:
     max_model_len: int
     tool_calling: bool
     image_input: bool
-    runs_code: bool
     parallelism: Bounds | None
     adapter: Mapping[str, Any]
     env_vars: Mapping[str, str]
@@ -99,7 +97,7 @@ class ScorePlace:
         """The names of the metric and the score in a run with a number of repeats."""
         metric = (self.once if repeats == 1 else "") or self.metric
         name = (self.once_name if repeats == 1 else "") or self.name
-        return _AVERAGE.sub(rf"\g<1>{repeats}", metric), _AVERAGE.sub(rf"\g<1>{repeats}", name)
+        return AVERAGE.sub(rf"\g<1>{repeats}", metric), AVERAGE.sub(rf"\g<1>{repeats}", name)
 
 
 @dataclass(frozen=True)

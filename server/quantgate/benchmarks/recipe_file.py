@@ -111,7 +111,6 @@ def _requirements(
         max_model_len=front.context,
         tool_calling=front.tool_calling,
         image_input=front.multimodal,
-        runs_code=front.sandbox,
         parallelism=Bounds(params["parallelism"], bounds.minimum, bounds.maximum) if bounds else None,
         adapter=_mapping(_at(fragment, "nemo_evaluator_config.target.api_endpoint.adapter_config")),
         env_vars=_mapping(fragment.get("env_vars")),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .recipe import AVERAGE
 
 Sensitivity = Literal["low", "medium", "high", "very high"]
 EndpointType = Literal["chat", "completions", "vlm", "embedding"]
 
 _VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 _PATH = r"^extra(\.[a-z_]+)+$"
-_AVERAGE = re.compile(r"avg[-_]of[-_]N\b")
 
 
 class _Strict(BaseModel):
@@ -60,9 +60,9 @@ class ScoreRow(_Strict):
 
     @model_validator(mode="after")
     def _single_repeat(self) -> ScoreRow:
-        if _AVERAGE.search(self.metric) and not self.once:
+        if AVERAGE.search(self.metric) and not self.once:
             raise ValueError("a metric that names its repeats has no name for a single one: give `once`")
-        if _AVERAGE.search(self.name) and not self.once_name:
+        if AVERAGE.search(self.name) and not self.once_name:
             raise ValueError("a score that names its repeats has no name for a single one: give `once_name`")
         return self
 

@@ -120,6 +120,8 @@ def _score(query: str, hit: Hit, catalogue: Catalogue, named: Recipe | None) -> 
     if wanted in name:
         return _NAME_HOLDS
     words = _words(query)
+    if not words:
+        return 0
     in_name = _words(hit.task.id)
     if _all_in(words, in_name) or all(word in name for word in words):
         return _ALL_IN_NAME

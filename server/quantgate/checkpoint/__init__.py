@@ -1,1 +1,1 @@
-"""What a checkpoint is: its format and quantization with the evidence, its shape, its card, how it is served and fits on."""
+"""What a checkpoint is: its format, its quantization with the evidence, shape and card, how it is served, and what it fits on."""

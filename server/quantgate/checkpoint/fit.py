@@ -15,8 +15,6 @@ from math import ceil
 from .model_facts import ModelFacts
 from .shape.kv_memory import groups_of, kv_bytes_per_token, sequence_bytes
 
-__all__ = ["ACTIVATIONS_GIB", "GIB", "UTILISATION", "Fit", "fit", "kv_bytes_per_token"]
-
 GIB = 1024**3
 UTILISATION = 0.92
 """vLLM 0.33.0's default --gpu-memory-utilization (vllm/config/cache.py)."""
@@ -34,7 +32,6 @@ class Fit:
         weights_gib_per_gpu: With `tensor_parallel`; over all GPUs when nothing fits.
         kv_gib_per_gpu: KV cache and state of one sequence of the served length.
         kv_tokens: Tokens of KV cache that one of the `data_parallel` servers has room for.
-        sequences: Sequences of the served length that it holds at once; further requests wait.
         shorter_context: A --max-model-len that would fit on the node where the served length does not; else 0.
         nodes: Nodes of this kind that would hold the served length, roughly, where one does not; else 0.
     """
@@ -45,7 +42,6 @@ class Fit:
     because: str
     kv_gib_per_gpu: float = 0.0
     kv_tokens: int = 0
-    sequences: float = 0.0
     shorter_context: int = 0
     nodes: int = 0
 
@@ -108,7 +104,7 @@ def fit(
     gpus = min(gpus, MAX_GPUS)
     length = facts.served_length or facts.max_position_embeddings
     room = _Room(facts, weights_bytes / GIB, kv_cache, gpu_memory_gb, length, framework)
-    allowed = [tp for tp in range(1, gpus + 1) if not _refused(facts, tp)]
+    allowed = [tp for tp in range(1, gpus + 1) if not _left_out(facts, tp)]
     for tp in sorted(allowed, key=lambda n: (gpus % n != 0, not _power_of_two(n), n)):
         if room.need(tp) < room.budget:
             return _found(room, tp, gpus)
@@ -119,18 +115,23 @@ def _power_of_two(number: int) -> bool:
     return number & (number - 1) == 0
 
 
-def _refused(facts: ModelFacts, tp: int) -> str:
+def refused(facts: ModelFacts, tp: int) -> str:
     """Why vLLM would not start with this TP; empty when it would."""
     if facts.heads and facts.heads % tp:
-        return f"does not divide {facts.heads} heads"
+        return f"does not divide {facts.heads} attention heads"
     for heads in sorted({group.kv_heads for group in groups_of(facts) if group.kv_heads}):
         if heads % tp and tp % heads:
             return f"neither divides {heads} KV heads nor is a multiple of them"
     if facts.state_heads and facts.state_heads % tp:
         return f"does not divide {facts.state_heads} heads of the recurrent layers"
+    return ""
+
+
+def _left_out(facts: ModelFacts, tp: int) -> str:
+    """Why a TP is not proposed; empty when it may be."""
     if not facts.heads and not facts.state_heads and not _power_of_two(tp):
         return "is no power of two, and the heads are not recorded"
-    return ""
+    return refused(facts, tp)
 
 
 def _found(room: _Room, tp: int, gpus: int) -> Fit:
@@ -153,7 +154,6 @@ def _found(room: _Room, tp: int, gpus: int) -> Fit:
         "; ".join(parts),
         kv_gib_per_gpu=round(own, 3),
         kv_tokens=int(sequences * room.length),
-        sequences=round(sequences, 1),
     )
 
 
@@ -206,7 +206,7 @@ def _not_found(room: _Room, allowed: list[int], gpus: int) -> Fit:
     # TP 1 is always allowed. Of the others the one with the least need is the best that the node can do.
     best = min(allowed, key=room.need)
     parts.append(room.line(best))
-    refused = [f"TP {tp} {why}" for tp in range(2, gpus + 1) if gpus % tp == 0 and (why := _refused(room.facts, tp))]
+    refused = [f"TP {tp} {why}" for tp in range(2, gpus + 1) if gpus % tp == 0 and (why := _left_out(room.facts, tp))]
     parts.extend(refused[-3:])
     shorter = _shorter(room, best)
     if shorter:

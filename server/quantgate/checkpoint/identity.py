@@ -1,4 +1,4 @@
-"""The identity of a checkpoint: one hash that two calibrations of the same format do not share.
+"""The identity of a checkpoint: hashes that two calibrations of the same format do not share.
 
 It covers the config files, every weight file's size and header, all small tensors up to a bound (scales are where
 calibrations differ), and evenly spaced blocks of the weights. It does not depend on where the checkpoint lies.
@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -42,20 +41,6 @@ WEIGHTS, LAYOUT = "weights", "layout of the weights"
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a checkpoint is known by.
-
-    Attributes:
-        digest: 64 hexadecimal digits over everything.
-        parts: The same by part, to say what differs between two: the name of each config file, "layout of the weights"
-            (names, sizes and headers of the weight files), "weights"; of a handle its "revision" and "files".
-    """
-
-    digest: str
-    parts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class _FileDigest:
     """Of one file: everything that counts, and of a weight file its layout alone."""
 
@@ -70,27 +55,17 @@ SETTLED_SECONDS = 2.0
 """A file that was changed more recently is read again: a change within one tick of its clock would not be seen."""
 
 
-def identity(path: Path | str) -> str:
-    """The identity of a checkpoint directory, a GGUF file or a handle, as 64 hexadecimal digits.
+def identify(path: Path | str) -> dict[str, str]:
+    """What a checkpoint is known by, by part, to say what differs between two.
 
-    Args:
-        path: The directory, the file, or the handle.
-
-    Raises:
-        CheckpointError: It does not exist, or a file in it is broken.
-    """
-    return identify(path).digest
-
-
-def identify(path: Path | str) -> Identity:
-    """The identity of a checkpoint directory, a GGUF file or a handle, with its parts.
+    The parts are the name of each config file, "layout of the weights" (names, sizes and headers of the weight files) and
+    "weights"; of a handle that was read on the hub its "handle", "revision" and "files". Each is a hash in hexadecimal digits.
 
     Neither the hub nor a cluster is asked: a handle must be in the local hub cache, or have been read from the hub before, and
-    so must `host:/path`. A file that did
-    not change since this process read it is not read again.
+    so must `host:/path`. A file that did not change since this process read it is not read again.
 
     Args:
-        path: The directory, the file, the handle, or `host:/path`.
+        path: The directory, the GGUF file, the handle, or `host:/path`.
 
     Raises:
         CheckpointError: It does not exist, or a file in it is broken.
@@ -105,20 +80,19 @@ def identify(path: Path | str) -> Identity:
         files = [name for name in part_names(source.gguf) if os.path.lexists(directory / name)]
     else:
         directory, files = source.path, _megatron_files(source.path) if source.megatron else _files(source.path)
-    total, data, layout = (hashlib.sha256(VERSION) for _ in range(3))
+    data, layout = hashlib.sha256(VERSION), hashlib.sha256(VERSION)
     parts: dict[str, str] = {}
     for name in files:
         digest = _of_file(directory / name, weights=_suffix(name) in _WEIGHT_SUFFIXES | _MEGATRON_WEIGHTS)
         # A GGUF is known by its content alone: renaming it does not make it another model.
         label = b"" if source.gguf is not None else name.encode("utf-8", "surrogateescape")
-        total.update(len(label).to_bytes(4, "big") + label + digest.whole)
         if digest.layout:
             data.update(digest.whole)
             layout.update(len(label).to_bytes(4, "big") + label + digest.layout)
             parts |= {WEIGHTS: data.hexdigest(), LAYOUT: layout.hexdigest()}
         else:
             parts[name] = digest.whole.hex()
-    return Identity(total.hexdigest(), parts)
+    return parts
 
 
 def _of_file(path: Path, *, weights: bool) -> _FileDigest:
@@ -128,8 +102,8 @@ def _of_file(path: Path, *, weights: bool) -> _FileDigest:
         # Whoever opens it says what is wrong.
         return _read(path, weights=weights)
     key = (str(path), info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns, weights)
-    if key in _known:
-        return _known[key]
+    if (known := _known.get(key)) is not None:
+        return known
     digest = _read(path, weights=weights)
     if abs(time.time() - max(info.st_mtime, info.st_ctime)) > SETTLED_SECONDS:
         if len(_known) >= MAX_KNOWN:
@@ -142,24 +116,18 @@ def _read(path: Path, *, weights: bool) -> _FileDigest:
     return _weight_file(path) if weights else _FileDigest(_config_file(path))
 
 
-def _on_hub(source: ModelSource) -> Identity:
-    total = hashlib.sha256(VERSION + b"-hub")
+def _on_hub(source: ModelSource) -> dict[str, str]:
     texts = {
         "handle": source.handle,
         "revision": source.revision,
         "files": json.dumps(source.listing, sort_keys=True),
     }
-    for text in texts.values():
-        data = text.encode()
-        total.update(len(data).to_bytes(8, "big") + data)
-    return Identity(
-        total.hexdigest(), {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
-    )
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
 
-def _on_cluster(source: ModelSource) -> Identity:
+def _on_cluster(source: ModelSource) -> dict[str, str]:
     """Of the copy of its config files and headers; the name of the copy's directory stands for all names, sizes and times."""
-    total, layout = hashlib.sha256(VERSION + b"-cluster"), hashlib.sha256()
+    layout = hashlib.sha256()
     parts: dict[str, str] = {}
     for name in sorted(source.listing or {}):
         header = source.path / f"{name}.header"
@@ -169,10 +137,7 @@ def _on_cluster(source: ModelSource) -> Identity:
             )
         elif (source.path / name).exists():
             parts[name] = _config_file(source.path / name).hex()
-    parts |= {LAYOUT: layout.hexdigest(), WEIGHTS: hashlib.sha256(source.path.name.encode()).hexdigest()}
-    for name, digest in sorted(parts.items()):
-        total.update(f"{len(name)} {name}={digest};".encode())
-    return Identity(total.hexdigest(), parts)
+    return parts | {LAYOUT: layout.hexdigest(), WEIGHTS: hashlib.sha256(source.path.name.encode()).hexdigest()}
 
 
 def _files(directory: Path, more: frozenset[str] = frozenset()) -> list[str]:

@@ -11,15 +11,13 @@ from .config_json import read_optional, text_field, whole_field
 from .headers.gguf import GgufHeader
 from .shape.attention import KvGroup, attention
 from .shape.chat_template import find_templates, template_marks
-from .shape.context import NOT_RECORDED, rope_parameters, served
+from .shape.context import NOT_RECORDED, served
 from .shape.gguf_facts import gguf_shape
-from .shape.layer_kinds import layer_kinds, number_of_layers, window
+from .shape.layer_kinds import layer_kinds, number_of_layers
 from .shape.recurrent_state import recurrent_state
 from .shape.text_settings import MAX_SIZE, TextSettings, text_settings
 
 _EXPERTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts", "num_moe_experts")
-_ACTIVE = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k")
-_SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert")
 _CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len", "n_ctx")
 _SENSES = ("vision_config", "audio_config", "vision_tower", "mm_vision_tower", "vision_encoder")
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens", "do_sample")
@@ -48,17 +46,14 @@ class ModelFacts:
         longest_length: The most that it accepts for --max-model-len.
         served_length_because: The field, the file, and what rope scaling did to it.
         attention_layers: Layers with a KV cache (fewer than `layers` in hybrid models), those with a window included.
-        sliding_layers: Of those, the ones that keep no more than `sliding_window` tokens.
         heads: Attention heads; their greatest common divisor where layers differ.
         mla_width: Values per token and layer that multi-head latent attention caches; 0 for ordinary attention.
         kv_groups: The layers with a KV cache by shape; empty: all as `kv_heads`, `head_dim` and `mla_width` say.
         state_layers: Layers with a state of fixed size (Mamba, linear attention, convolutions).
         state_bytes: Of all of them, for one sequence; 0 when the sizes are not recorded.
         state_heads: Heads of those layers, which tensor parallelism must divide too; 0 when there are none.
-        active_experts: Routed experts that see a token.
         chat_template: The templates' text, or empty when none was found.
         template_file: Where the first was found.
-        template_files: All files with templates.
     """
 
     architecture: str = ""
@@ -68,11 +63,8 @@ class ModelFacts:
     served_length: int = 0
     longest_length: int = 0
     served_length_because: str = NOT_RECORDED
-    rope_scaling: Mapping[str, Any] = field(default_factory=dict)
     layers: int = 0
     attention_layers: int = 0
-    sliding_layers: int = 0
-    sliding_window: int = 0
     heads: int = 0
     kv_heads: int = 0
     head_dim: int = 0
@@ -82,13 +74,10 @@ class ModelFacts:
     state_bytes: int = 0
     state_heads: int = 0
     experts: int = 0
-    active_experts: int = 0
-    shared_experts: int = 0
     multimodal: bool = False
     needs_trust_remote_code: bool = False
     chat_template: str = ""
     template_file: str = ""
-    template_files: tuple[str, ...] = ()
     generation_defaults: Mapping[str, float | int | bool] = field(default_factory=dict)
     missing_files: tuple[str, ...] = ()
 
@@ -160,7 +149,6 @@ def from_config(
         needs_trust_remote_code=bool(config.get("auto_map")),
         chat_template=templates.text,
         template_file=templates.file,
-        template_files=templates.files,
         generation_defaults=_generation_defaults(generation or {}),
         missing_files=_missing(
             has or _lies_in(directory), missing_weights, bool(templates.text), generation is not None
@@ -173,13 +161,9 @@ def _shape(text: TextSettings) -> ModelFacts:
     layers = number_of_layers(text)
     kinds = layer_kinds(text, layers)
     cache, state = attention(text, kinds), recurrent_state(text, kinds)
-    sliding = sum(group.layers for group in cache.groups if group.window)
     return ModelFacts(
-        rope_scaling=rope_parameters(text),
         layers=layers,
         attention_layers=sum(group.layers for group in cache.groups),
-        sliding_layers=sliding,
-        sliding_window=window(text) if sliding else 0,
         heads=cache.heads,
         kv_heads=cache.kv_heads,
         head_dim=cache.head_dim,
@@ -189,8 +173,6 @@ def _shape(text: TextSettings) -> ModelFacts:
         state_bytes=state.bytes,
         state_heads=state.heads,
         experts=_experts(text),
-        active_experts=text.whole(*_ACTIVE) or whole_field(text.table("ffn_config"), "moe_top_k"),
-        shared_experts=text.whole(*_SHARED),
     )
 
 
@@ -208,12 +190,6 @@ def from_gguf(header: GgufHeader, missing_weights: tuple[str, ...] = ()) -> Mode
         missing.append("tokenizer (tokenizer.ggml.model in the GGUF header)")
     if not template:
         missing.append("chat template (tokenizer.chat_template in the GGUF header)")
-    sliding = sum(group.layers for group in cache.groups if group.window)
-    rope = {
-        key: header.metadata[f"{header.architecture}.rope.scaling.{key}"]
-        for key in ("type", "factor", "original_context_length")
-        if f"{header.architecture}.rope.scaling.{key}" in header.metadata
-    }
     return ModelFacts(
         architecture=header.architecture[:200],
         model_type=header.architecture[:100],
@@ -222,11 +198,8 @@ def from_gguf(header: GgufHeader, missing_weights: tuple[str, ...] = ()) -> Mode
         served_length=context,
         longest_length=context,
         served_length_because=f"context_length {context} in {header.path.name}" if context else "not recorded",
-        rope_scaling=rope,
         layers=shape.layers,
         attention_layers=sum(group.layers for group in cache.groups),
-        sliding_layers=sliding,
-        sliding_window=_within(header.setting("attention.sliding_window")) if sliding else 0,
         heads=cache.heads,
         kv_heads=cache.kv_heads,
         head_dim=cache.head_dim,
@@ -235,11 +208,8 @@ def from_gguf(header: GgufHeader, missing_weights: tuple[str, ...] = ()) -> Mode
         state_layers=shape.state.layers,
         state_bytes=shape.state.bytes,
         experts=_within(header.setting("expert_count")),
-        active_experts=_within(header.setting("expert_used_count")),
-        shared_experts=_within(header.setting("expert_shared_count")),
         chat_template=template,
         template_file=header.path.name if template else "",
-        template_files=(header.path.name,) if template else (),
         missing_files=tuple(missing),
     )
 

@@ -115,7 +115,7 @@ def resolve_model(model: str, *, reach_hub: bool = False) -> ModelSource:
         raise CheckpointError(
             "No model was named", fix="give a checkpoint directory, a .gguf file or a hub handle `org/name`"
         )
-    path = _expanded(given)
+    path = expanded(given)
     if _exists(path):
         return _on_disk(given, path)
     if ":/" in given and "://" not in given:
@@ -133,10 +133,11 @@ def resolve_model(model: str, *, reach_hub: bool = False) -> ModelSource:
     )
 
 
-def _expanded(given: str) -> Path:
+def expanded(given: str) -> Path:
+    """The path with `~` written out; as it stands where that is the home of a user that does not exist."""
     try:
         return Path(given).expanduser()
-    except RuntimeError:  # `~` of a user that does not exist
+    except RuntimeError:
         return Path(given)
 
 

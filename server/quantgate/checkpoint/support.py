@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from . import tables
 from .quantization_record import QuantizationRecord
+from .record.fields import MIXED
 from .record.recorded import CONFIG, LEGACY, MODELOPT
 
-MIXED = "MIXED_PRECISION"
 _UNKNOWN = "no source says; verify before a run"
 _PLAIN = frozenset({"BF16", "FP16", "FP32", "FP64"})
 

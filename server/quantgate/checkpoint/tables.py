@@ -73,7 +73,6 @@ class Methods(_Row):
     modelopt: dict[str, Method]
     kv_only: Method
     foreign: dict[str, Method]
-    aliases: dict[str, str] = Field(default_factory=dict)
 
 
 class Gpu(_Row):
@@ -183,8 +182,6 @@ Purpose = Literal[
     "trust_remote_code",
     "kv_cache",
     "expert_parallel",
-    "tensor_parallel",
-    "data_parallel",
     "reasoning",
     "tools",
 ]

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import CheckpointError
+from .config_json import read_bytes
+
 MAX_BYTES = 128 << 20
 _JSON = "tokenizer.json"
 _PLAIN = ("tokenizer.model", "vocab.json", "merges.txt", "tiktoken.model")
@@ -69,11 +72,15 @@ def _from_json(place: Path) -> TokenizerFiles | None:
         return None
     added = data.get("added_tokens")
     tokens = [[t.get("id"), t.get("content")] for t in added if isinstance(t, dict)] if isinstance(added, list) else []
-    known = {str(t) for t in vocabulary} if isinstance(vocabulary, dict) else {str(t[0]) for t in vocabulary if t}
+    known = (
+        {str(t) for t in vocabulary}
+        if isinstance(vocabulary, dict)
+        else {str(t[0]) for t in vocabulary if t and isinstance(t, list)}
+    )
     digests = {"vocabulary": _digest(vocabulary), "added tokens": _digest(sorted(tokens, key=str))}
     if isinstance(merges := model.get("merges"), list):
         # Older files write a merge as one text, newer ones as a pair.
-        digests["merges"] = _digest([m if isinstance(m, str) else " ".join(map(str, m)) for m in merges])
+        digests["merges"] = _digest([" ".join(map(str, m)) if isinstance(m, list) else m for m in merges])
     digests |= {part: _digest(data.get(part)) for part in _PARTS}
     size = len(vocabulary) + sum(str(content) not in known for _, content in tokens)
     return TokenizerFiles(place, digests, size)
@@ -88,10 +95,8 @@ def _from_plain(place: Path) -> TokenizerFiles | None:
 
 def _bytes(path: Path) -> bytes | None:
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return None
-        return path.read_bytes()
-    except OSError:
+        return read_bytes(path, MAX_BYTES)
+    except CheckpointError:
         return None
 
 

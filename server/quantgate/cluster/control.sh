@@ -3,7 +3,9 @@
 # VERB is cancel or resume, STAMP a word in the comment of the run's jobs ("-" for none), ROOT the run's directory, NAME a task's
 # directory in it (none: all). Nothing runs before the last line has arrived, and what runs goes on when the link breaks.
 # A job gets the environment of its sbatch: what this script changes of its own goes back into it (`given`).
-OURS='LC_ALL CDPATH ROOT OTHER STAMP CHAINS LOCK MARKER STALE ENDED WHICH SECONDS_GIVEN'
+OURS='LC_ALL CDPATH ROOT OTHER STAMP CHAINS LOCK MARKER STALE ENDED WHICH SECONDS_GIVEN
+    active age all began code ended fault id job last limit list listing looks name over place rows said script seen since token
+    verb waiting'
 for ours in $OURS; do eval "WAS_$ours=\${$ours+=\$$ours}; unset $ours"; done
 LC_ALL=C
 export LC_ALL
@@ -235,10 +237,15 @@ given() {
     for ours in $OURS; do eval "unset $ours; [ -z \"\$WAS_$ours\" ] || export $ours\"\$WAS_$ours\""; done
 }
 
+# As `bounded`, without a variable: the environment is the job's.
+submitted() {
+    if command -v timeout >/dev/null 2>&1; then timeout -k 2 60 sbatch --parsable run.sub; else sbatch --parsable run.sub; fi
+}
+
 # Submits one task as `nel resume` (0.2.6) does, but keeps the list of its jobs: their logs stay attributed, and the new job is on it.
 submit() {
     place=$ROOT/$1
-    said=$(cd -- "$place" && given && limit=60 && bounded sbatch --parsable run.sub 2>&1)
+    said=$(cd -- "$place" && given && submitted 2>&1)
     ended=$?
     job=$(printf '%s\n' "$said" | sed -n 's/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p' | tail -n 1)
     if [ "$ended" != 0 ] || [ -z "$job" ]; then

@@ -106,7 +106,10 @@ def parse(path: str, text: str, errors: str, host: str) -> Folder:
             fix=f"run a plain `ssh {host} true`: it must print nothing",
         )
     rows = [r for r in records if len(r) == 4]
-    if not rows and ["@code 0"] not in records:
+    codes = [r[0].removeprefix("@code ") for r in records if r[0].startswith("@code ")]
+    if not words.TIMED_OUT.isdisjoint(codes):
+        raise Unreachable(f"The list of {host}:{path} took too long and is not whole", fix="call this again")
+    if not rows and codes[:1] != ["0"]:
         raise ClusterError(
             f"The files of {host}:{path} cannot be listed: {errors.strip()[:300] or 'find gave no answer'}",
             fix="the cluster needs GNU find; check that your account may read the directory",

@@ -1,7 +1,7 @@
 """Which hosts may be contacted, and what NEL's own ssh would do differently there.
 
-A host that a person wrote into clusters.yaml or ssh_config may be contacted. One that only a config names may not: a config can
-come from anybody, and a connection tells its host who asks.
+A host that a person wrote into their own clusters.yaml or into ssh_config may be contacted. One that only a config, or the
+clusters.yaml of a project, names may not: these can come from anybody, and a connection tells its host who asks.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ def find(name: str, user: str = "") -> Host:
     cluster = known_clusters.find(node)
     if cluster is not None:
         login = login or cluster.user
-        return Host(f"{login}@{cluster.login_node}" if login else cluster.login_node, str(cluster.file), cluster)
+        node = cluster.login_node
     address = f"{login}@{node}" if login else node
-    if ssh_settings.named_in_config(node):
-        return Host(address, str(ssh_settings.config_file()))
-    return Host(address, "")
+    # The user's own file is asked first: it may have the node of a project's cluster under another name.
+    own = known_clusters.find(node)
+    if own is not None and own.file == known_clusters.places()[0]:
+        return Host(address, str(own.file), cluster)
+    return Host(address, str(ssh_settings.config_file()) if ssh_settings.named_in_config(node) else "", cluster)
 
 
 def login(host: Host) -> str:

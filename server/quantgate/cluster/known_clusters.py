@@ -16,6 +16,8 @@ import yaml
 from ..errors import BadInput
 
 MAX_FILE_BYTES = 1 << 20
+MAX_VALUES = 50_000
+MAX_DIGITS = 1000
 _FIELDS = frozenset({"login_node", "user", "ssh_key", "ssh_proxy", "workspace", "gpu_type", "slurm"})
 
 
@@ -86,10 +88,12 @@ def _read(path: Path) -> list[KnownCluster]:
             return []
         if path.stat().st_size > MAX_FILE_BYTES:
             raise BadInput("The list of clusters is too large", where=str(path), fix="keep it under 1 MiB")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        content = _content(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise BadInput(
-            f"The list of clusters cannot be read: {type(error).__name__}", where=str(path), fix="mend the file's YAML"
+            f"The list of clusters cannot be read: {type(error).__name__}",
+            where=str(path),
+            fix="mend the file's YAML, and write aliases out that stand for very much",
         ) from None
     rows = content.get("clusters") if isinstance(content, Mapping) else None
     if rows is None:
@@ -101,6 +105,31 @@ def _read(path: Path) -> list[KnownCluster]:
             fix="write `clusters:` and below it `NAME:` with login_node",
         )
     return [_cluster(str(name), row, path) for name, row in rows.items()]
+
+
+def _content(text: str) -> Any:
+    """The YAML's values, with no more of them than `MAX_VALUES` once every alias and merge is written out.
+
+    Raises:
+        YAMLError: It has more, a number without end, or is no YAML.
+        ValueError: A date or a number in it is none.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
+            raise yaml.YAMLError("a number that nothing can write")
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_VALUES  # while it is counted: what contains itself has no end
+            inner = node.value if not isinstance(node, yaml.ScalarNode) else ()
+            parts = [part for item in inner for part in (item if isinstance(item, tuple) else (item,))]
+            sizes[id(node)] = 1 + sum(size(part) for part in parts)
+        return sizes[id(node)]
+
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if root is not None and size(root) > MAX_VALUES:
+        raise yaml.YAMLError("it expands without bounds")
+    return yaml.safe_load(text)
 
 
 def _cluster(name: str, row: Any, path: Path) -> KnownCluster:

@@ -120,7 +120,7 @@ def _answered(lines: list[str]) -> tuple[bool, str]:
     if code == "0":
         return True, ""
     told = " ".join(line for line in lines if not line.startswith("@code") and _FIELD not in line)[:300]
-    why = "no answer within its time limit" if code in {"124", "137"} else told or f"exit code {code or 'none'}"
+    why = "no answer within its time limit" if code in words.TIMED_OUT else told or f"exit code {code or 'none'}"
     return False, f"squeue: {why}"
 
 

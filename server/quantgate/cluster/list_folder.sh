@@ -36,6 +36,7 @@ main() {
     printf '@code %s\0' $?
     # Which links lead nowhere, or in a circle: the list above cannot say it of all of them.
     bounded find . -mindepth 1 -maxdepth 1 -type l -printf 'link %Y\t0\t0\t%f\0'
+    printf '@code %s\0' $?
     printf '@end'
 }
 main "$@" </dev/null

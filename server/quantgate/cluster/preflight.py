@@ -193,7 +193,7 @@ def parse(text: str, host: str, paths: Sequence[str]) -> Sight:
 def _said(lines: Sequence[str], code: str) -> str:
     if code == "127":
         return "the command is not there"
-    if code == "124":
+    if code in words.TIMED_OUT:
         return "no answer within 10 s"
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return last[:200] or f"it ended with {code or 'no answer'}"

@@ -31,12 +31,7 @@ class Proxy:
         self.socket.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(CLOSED_SECONDS)
-        for force in (False, True):
-            # Its group is its own; what it left in there goes too.
-            processes.end_group(self._process.pid, force=force)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(END_SECONDS)
-                break
+        processes.end_child(self._process, END_SECONDS)
 
 
 def command_line(template: str, host: str, port: int, user: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import ClusterError, Unreachable
+from ..errors import BadInput, ClusterError, Unreachable
 from . import look_directories, words
 from .connection import MAX_OUTPUT, Connection
 from .look_directories import Directory
@@ -142,17 +142,17 @@ def look(connection: Connection, directories: Sequence[str], job_ids: Sequence[s
         connection: To the cluster's login node.
         directories: Task directories; the jobs in their `.slurm_job_id.list` are looked up too. One that ends with "/" is an
             invocation's: its tasks are looked at, or it itself when it has none.
-        job_ids: Further jobs, at most `MOST_IDS`.
+        job_ids: Further jobs, at most `MOST_IDS`; what is no id is left out.
 
     Raises:
-        BadInput: A directory or an id is not one.
+        BadInput: A directory is not one, or there are too many ids.
         Unreachable: The cluster does not answer, or its answer breaks off.
         ClusterError: It does not let us in.
     """
     paths = [words.operand(d, "run directory") for d in directories]
     ids = [i for i in job_ids if _ID.fullmatch(i)]
     if len(ids) > MOST_IDS:
-        raise ValueError(f"{len(ids)} job ids in one command line; {MOST_IDS} fit")
+        raise BadInput(f"{len(ids)} job ids in one command line; {MOST_IDS} fit", fix="ask for fewer at once")
     argv = ["sh", "-s", "--", ",".join(ids) or "-", *paths]
     done = connection.run(argv, stdin=_SCRIPT.read_bytes(), seconds=LOOK_SECONDS)
     if done.truncated:
@@ -211,7 +211,7 @@ def _rows(lines: list[str], program: str) -> tuple[list[list[str]] | None, str]:
         return [line.split(_FIELD) for line in lines if _FIELD in line], ""
     said = [line.strip() for line in lines if line.strip() and not line.startswith("@code") and _FIELD not in line]
     words_of = re.sub(r"^(?:\w+: )?(?:error: )?", "", said[0])[:200] if said else ""
-    why = "no answer within its time limit" if code in {"124", "137"} else words_of or f"exit code {code or 'none'}"
+    why = "no answer within its time limit" if code in words.TIMED_OUT else words_of or f"exit code {code or 'none'}"
     return None, f"{program}: {why}"
 
 

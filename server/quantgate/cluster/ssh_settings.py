@@ -173,15 +173,15 @@ def _host_lines(path: Path, depth: int, budget: list[int]) -> Iterator[list[str]
             yield rest.replace('"', "").split()
         elif name.lower() == "include":
             for part in rest.replace('"', "").split():
-                for included in _included(path.parent, part):
+                for included in _included(part):
                     yield from _host_lines(included, depth + 1, budget)
 
 
-def _included(folder: Path, part: str) -> list[Path]:
-    """The files that a word after `Include` means; none for a word that cannot be one."""
+def _included(part: str) -> list[Path]:
+    """The files that a word after `Include` of a user's file means: below ~/.ssh, wherever that file lies (ssh_config(5))."""
     try:
         wanted = Path(part).expanduser()
-        base = wanted if wanted.is_absolute() else folder / wanted
+        base = Path.home() / ".ssh" / wanted
         return sorted(base.parent.glob(base.name))[:MAX_INCLUDES]
     except (OSError, ValueError, RuntimeError):
         return []

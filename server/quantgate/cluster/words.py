@@ -10,6 +10,8 @@ from ..errors import BadInput
 
 MAX_WORD = 4096
 MAX_DIGITS = 18
+TIMED_OUT = frozenset({"124", "137"})
+"""How a command ends that `timeout` ended, politely or with -k by force."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

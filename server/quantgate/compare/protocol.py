@@ -20,6 +20,7 @@ from ..evalconfig.command_flags import ServingCommand, canonical
 from ..launcher import harness_env, harnesses
 from ..results.results_yml import load_yaml, mapping_at
 from ..runs.rundir import TaskDir
+from ..system.files import open_plain
 
 MAX_YAML_BYTES = 5 << 20
 MAX_SCRIPT_BYTES = 4 << 20
@@ -220,6 +221,14 @@ def _task_versions(artifacts: Path) -> dict[str, Any]:
     return dict(mapping_at(data, "versions"))
 
 
+def configured(task: TaskDir) -> str:
+    """The catalogue's id of a task by its run_config.yml (`ifbench.ifbench`); empty where that does not tell."""
+    used = _yaml(task.artifacts / "run_config.yml")
+    harness = _named("", used.get("framework_name")).get("", "")
+    kind = _named("", mapping_at(used, "config").get("type")).get("", "")
+    return f"{harness}.{kind}" if harness and kind else ""
+
+
 def _yaml(path: Path) -> Mapping[str, Any]:
     """A file that PyYAML wrote, read as PyYAML reads it: to YAML 1.2, the commit 12e45678 is a number."""
     import yaml
@@ -236,7 +245,7 @@ def _yaml(path: Path) -> Mapping[str, Any]:
 
 def _text(path: Path, most: int = MAX_SCRIPT_BYTES) -> str:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(most).decode("utf-8", "replace")
     except OSError:
         return ""

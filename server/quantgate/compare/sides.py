@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..benchmarks import catalogue
-from ..errors import BadInput, UnknownName
+from ..errors import BadInput
 from ..gates.judgement import judging, validating
 from ..gates.views import lookup, remote_files
 from ..results import verify
@@ -17,11 +17,11 @@ from ..results.results_yml import ReportedScore
 from ..results.run_config import read_run_config
 from ..results.sample_table import SampleTable
 from ..runs.clusters.mirrored import Mirror
-from ..runs.rundir import TaskDir
+from ..runs.rundir import RunDir, TaskDir
 from ..runs.sanitise import one_line
 from .checkpoints import Checkpoint, checkpoint_of
 from .outcome import CheckLine, Side, SideTask
-from .protocol import Protocol, read_protocol
+from .protocol import Protocol, configured, read_protocol
 from .provenance import provenance
 
 MOST_TASKS = 500
@@ -86,17 +86,16 @@ def load(named: str) -> LoadedSide:
     found, copy = lookup.find(named), None
     if found.remote is not None:
         found, copy = remote_files.copied(found)
-    if found.directory is None:
-        raise UnknownName("run directory", named, fix="the run left no directory, or it was deleted; status tells more")
-    if len(found.directory.tasks) > MOST_TASKS:
+    directory = found.directory_of(named)
+    if len(directory.tasks) > MOST_TASKS:
         raise BadInput(
-            f"The run has {len(found.directory.tasks)} tasks",
+            f"The run has {len(directory.tasks)} tasks",
             where=one_line(named, 200),
             fix="compare single tasks of it",
         )
-    expected = judging.expectations(found.directory, found.limit)
+    expected = judging.expectations(directory, found.limit)
     verification = validating.validate(found)
-    tasks = _tasks(found, expected, verification)
+    tasks = _tasks(directory, expected, verification)
     served = dict.fromkeys(name for task in verification.tasks for name in task.served)
     checkpoint = checkpoint_of(found, [task.protocol for task in tasks.values()], tuple(served))
     return LoadedSide(
@@ -126,13 +125,12 @@ def _left_there(copy: Mirror | None) -> list[str]:
 
 
 def _tasks(
-    found: lookup.Run, expected: Mapping[str, Expectation], verification: verify.Verification
+    directory: RunDir, expected: Mapping[str, Expectation], verification: verify.Verification
 ) -> dict[str, LoadedTask]:
-    assert found.directory is not None
     verified = {task.task: task for task in verification.tasks}
     seen: dict[str, int] = {}
     loaded: dict[str, LoadedTask] = {}
-    for task in found.directory.tasks:
+    for task in directory.tasks:
         key = _key(task)
         seen[key] = number = seen.get(key, 0) + 1
         suffix = f" #{number}" if number > 1 else ""
@@ -155,19 +153,13 @@ def _tasks(
 def _key(task: TaskDir) -> str:
     """The catalogue's id of a task, so that its short name means the same; what run_config.yml says where the name alone does not
     tell (several harnesses have it, or no launcher made the directory)."""
-    configured = _configured(task)
-    for name in (task.name, configured):
+    by_config = configured(task)
+    for name in (task.name, by_config):
         try:
             return catalogue.load_catalogue().resolve(name).id
         except BadInput:
             continue
-    return configured if task.index is None and configured else task.name
-
-
-def _configured(task: TaskDir) -> str:
-    values = read_protocol(task, "").values
-    harness, kind = values.get("harness.name", ""), values.get("harness.task", "")
-    return f"{harness}.{kind}" if harness and kind else ""
+    return by_config if task.index is None and by_config else task.name
 
 
 def _side(
@@ -183,7 +175,7 @@ def _side(
     return Side(
         named=one_line(named, 300),
         invocation_id=found.invocation_id,
-        address=address(found),
+        address=found.place,
         kind=found.kind,
         validity=verification.verdict,
         subset=f"{of.samples} of {of.of or 'an unknown number of'} samples" if of else "",
@@ -191,15 +183,6 @@ def _side(
         tasks=tuple(_side_task(task, tasks, told) for task in verification.tasks),
         provenance=provenance(found, [task.protocol for task in tasks.values()], _models(tasks), checkpoint),
     )
-
-
-def address(found: lookup.Run) -> str:
-    """Where a run is, as it may be named again."""
-    if found.remote is not None:
-        return found.remote.address
-    if found.exported is not None:
-        return found.exported.address
-    return str(found.directory.path) if found.directory else ""
 
 
 def _side_task(task: verify.TaskVerification, tasks: Mapping[str, LoadedTask], told: Callable[[str], str]) -> SideTask:

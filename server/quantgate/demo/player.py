@@ -26,7 +26,8 @@ from .conversation import Conversation, Setting
 from .evaluation import KEY_NAME, Sizes
 from .fields import Fields
 from .screen import Screen
-from .small_model import TERMS, Endpoint, candidate_path, serving, weights_path
+from .small_model import Endpoint, serving
+from .weights import TERMS, candidate_path, weights_path
 
 CALL_SECONDS = 150
 """Longest wait for one answer of the server: tools answer within seconds, NEL's child slower on a busy machine."""
@@ -131,9 +132,8 @@ class Interrupts:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Take the signals over for the length of the block."""
-        signs = [signal.SIGINT, signal.SIGTERM]
-        if processes.HANG_UP and signal.getsignal(processes.HANG_UP) is not signal.SIG_IGN:  # it is ignored under nohup
-            signs.append(processes.HANG_UP)
+        # SIGHUP is ignored under nohup.
+        signs = [sign for sign in processes.ENDING if signal.getsignal(sign) is not signal.SIG_IGN]
         before = {sign: signal.signal(sign, self._handle) for sign in signs}
         try:
             yield

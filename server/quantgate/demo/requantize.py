@@ -59,11 +59,6 @@ class Plan:
         """Bytes of the new file."""
         return len(self.header) + sum(_padded(piece.size, self.alignment) for piece in self.pieces)
 
-    @property
-    def changed(self) -> int:
-        """Number of tensors that are stored anew."""
-        return sum(piece.changes for piece in self.pieces)
-
 
 def plan(source: Path) -> Plan:
     """Lay the new file out, without reading a weight.

@@ -26,9 +26,7 @@ from .. import workspace
 from ..errors import BadInput, EndpointError, QuantgateError
 from ..redact import redact
 from ..system import processes
-from .weights import FILE_NAME, MODEL_ID, TERMS, candidate_path, require_extra, weights_path
-
-__all__ = ["FILE_NAME", "MODEL_ID", "TERMS", "Endpoint", "Serving", "candidate_path", "main", "serving", "weights_path"]
+from .weights import FILE_NAME, TERMS, require_extra, weights_path
 
 LOAD_SECONDS = 90
 """Longest wait for the model to answer; it takes under two seconds on an idle machine."""
@@ -94,7 +92,7 @@ def serving(
         url = _wait_until_up(child, log, load_seconds, weights.stem)
         yield Endpoint(url, weights.stem, weights, child.pid)
     finally:
-        _stop(child)
+        processes.end_child(child, STOP_SECONDS)
 
 
 def _wait_until_up(child: subprocess.Popen[bytes], log: Path, load_seconds: float, model_id: str) -> str:
@@ -129,17 +127,6 @@ def _answers(url: str, model_id: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    for force in (False, True):
-        if child.poll() is not None:
-            return
-        processes.end_group(child.pid, force=force)
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _serve(weights: Path, port: int, how: Serving) -> Any:
@@ -198,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(TERMS)
     print(f"Serving {weights.stem} at {server.listening_address}/v1/chat/completions", flush=True)
-    while not stopped.wait(_WATCH_SECONDS) and os.getppid() == parent:
+    while not stopped.wait(_WATCH_SECONDS) and processes.has_parent(parent):
         pass
     sys.stdout.flush()
     # The server's destructor would finish the answers in flight first.

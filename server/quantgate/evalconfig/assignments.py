@@ -7,10 +7,10 @@ from typing import Any
 
 from .. import redact
 from ..errors import BadInput
-from . import paths
+from . import bounds, paths
 from .command_flags import is_switch
 from .flag_edits import flag_in
-from .lint.environment import PREFIXES
+from .variables import PREFIXES
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 50
@@ -92,11 +92,15 @@ def _typed(value: str, path: str) -> Any:
 
     marked = value.startswith(_RESERVED)
     try:
+        if bounds.refers(value):
+            raise ValueError("an alias")
         parsed = YAML(typ="safe", pure=True).load(value) if value else ""
     except (YAMLError, ValueError, TypeError, RecursionError):
         if marked:
             raise BadInput(
-                f"The value for {path} is not valid YAML", where="set", fix="close its quotes and brackets"
+                f"The value for {path} is not valid YAML, or has aliases",
+                where="set",
+                fix="close its quotes and brackets, and write aliases out",
             ) from None
         return value
     if parsed is None:
@@ -111,13 +115,11 @@ def _breaks_line(text: str) -> bool:
 
 
 def _checked(parsed: Any, path: str) -> Any:
-    """Only what JSON could hold: no dates, sets or tagged values; and no more of it than was written."""
-    left = [MAX_LENGTH]
+    """Only what JSON could hold: no dates, sets or tagged values."""
 
     def check(value: Any, depth: int = 0) -> Any:
-        left[0] -= 1
-        if left[0] < 0 or depth > MAX_DEPTH:
-            raise BadInput(f"The value for {path} expands without bounds", where="set", fix="write it without aliases")
+        if depth > MAX_DEPTH:
+            raise BadInput(f"The value for {path} is nested too deep", where="set", fix="edit the file")
         if isinstance(value, dict):
             return {str(check(key, depth + 1)): check(child, depth + 1) for key, child in value.items()}
         if isinstance(value, list):

@@ -148,7 +148,11 @@ def _sync_directory(directory: Path) -> None:
 def _take_over(target: Path, temporary: Path, handle: int) -> None:
     """Give the new file the old one's mode and, where that is allowed, its owner."""
     if not target.exists():
-        files.set_mode(handle, temporary, 0o644)
+        umask = os.umask(
+            0o077
+        )  # it can only be read by setting it; a file made in between by another thread is private
+        os.umask(umask)
+        files.set_mode(handle, temporary, 0o666 & ~umask)
     else:
         files.take_over(handle, temporary, target.stat())
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 MAX_ALIASES = 500
 MAX_EXPANDED_NODES = 100_000
-"""Most values that the file may stand for once every alias is written out."""
+"""Most values that the file may stand for once every alias is written out; a long text counts as several."""
+_CHARACTERS = 25
+"""Of a text that count as one value: a few aliases of a long text would be written out as megabytes."""
 MAX_NUMBER = 1000
 """Characters of a number: Python writes none of more than 4,300 digits, and YAML 1.1, by which hydra reads, has several bases."""
 _NUMBER = re.compile(r"[-+]?[0-9][0-9A-Fa-fxo_:.]*")
@@ -38,6 +40,18 @@ def check(root: Node, path: Path) -> None:
     _Walk(path).size(root, 0)
 
 
+def refers(text: str) -> bool:
+    """Whether a value given by itself has an alias: merges of merges keep a reader busy for hours before anything can be counted.
+
+    Raises:
+        YAMLError: It is no YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent
+
+    return any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text))
+
+
 class _Walk:
     """Sizes of nodes with every alias written out, each node visited once."""
 
@@ -59,6 +73,7 @@ class _Walk:
             raise self._refusal(f"The config is nested deeper than {MAX_DEPTH} levels", node, "flatten it")
         self._open.add(id(node))
         total = 1 + sum(self.size(child, depth + 1) for child in self._children(node))
+        total += len(node.value) // _CHARACTERS if isinstance(node.value, str) else 0
         self._open.discard(id(node))
         if total > MAX_EXPANDED_NODES:
             raise self._refusal("The config's aliases expand to more values than any config has", node)

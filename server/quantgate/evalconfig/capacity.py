@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 
 from ..benchmarks import catalogue, recipes
+from ..benchmarks.repeats import repeats_of
 from ..errors import BadInput
 from . import packaged, paths, serving_sizes, surgery
 from .compose import merged
@@ -115,9 +116,7 @@ def requests_of(task: Mapping[str, Any], params: Mapping[str, Any]) -> int:
     found = recipes.variant_of_task(known.id)
     if found is None or not found[1].samples or task.get("container"):
         return 0
-    extra = params.get("extra")
-    given = (extra.get(name) for name in ("num_repeats", "n_samples")) if isinstance(extra, Mapping) else ()
-    return found[1].samples * (next((count for count in map(_whole, given) if count), 0) or 1)
+    return found[1].samples * repeats_of(params, known.params)
 
 
 def _capped(document: ConfigDocument, notes: list[str]) -> ConfigDocument:

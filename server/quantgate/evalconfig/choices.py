@@ -5,8 +5,11 @@ An edit must know them also while the config has gaps that keep it from composin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from . import paths
 from .document import ConfigDocument
+from .paths import Segment
 
 
 def executor(document: ConfigDocument) -> str:
@@ -23,9 +26,13 @@ def _choice(document: ConfigDocument, group: str) -> str:
     written = paths.dig(document.plain, group, "type")
     if isinstance(written, str) and written != "???":
         return written
+    return next((name.partition("/")[0] for _, section, name in groups(document) if section == group), "")
+
+
+def groups(document: ConfigDocument) -> Iterator[tuple[tuple[Segment, ...], str, str]]:
+    """Place, section and group of each entry of the defaults list that names one (`override /deployment: vllm`)."""
     defaults = document.plain.get("defaults")
-    for entry in defaults if isinstance(defaults, list) else []:
+    for index, entry in enumerate(defaults if isinstance(defaults, list) else []):
         for key, value in entry.items() if isinstance(entry, dict) else ():
-            if str(key).removeprefix("override ").strip("/ ") == group and isinstance(value, str):
-                return value.partition("/")[0]
-    return ""
+            if isinstance(value, str):
+                yield ("defaults", index, str(key)), str(key).removeprefix("override ").strip("/ "), value

@@ -24,6 +24,11 @@ _CONTINUED = re.compile(r"\\\n(?P<indent>[ \t]*)-[^\n]*\Z")
 """The last line of arguments, where a line that ends in a backslash stands before it."""
 _NUMBER = re.compile(r"-\d+(\.\d+)?")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT]?)")
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+ALONE = "vllm serve /checkpoint "
+"""Makes a command of `deployment.extra_args`, which are flags without one."""
 _WRAPPERS = ("bash", "sh", "exec", "env")
 _EXTRA = ("extra_args}", "base_command}")
 """The end of an interpolation that stands for further arguments, and is never a value itself."""
@@ -276,3 +281,13 @@ def _written(entry: _Entry, word: str, text: str) -> str:
         name = name[: name.index("=")]
         return f"{name}={word}" if word else name
     return f"{name} {word}" if word else name
+
+
+def whole_number(text: str) -> int | None:
+    """`8`, `32k` (1000) or `32K` (1024) as vLLM 0.33.0 reads them (utils/argparse_utils.py); None for anything else."""
+    match = _SCALED.fullmatch(text.strip())
+    if match is None:
+        return None
+    number, unit = match.groups()
+    value = float(number) * (_BINARY.get(unit) or _FACTORS[unit.lower()])
+    return int(value) if value.is_integer() and value < 1e15 else None

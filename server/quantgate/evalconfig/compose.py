@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .. import credentials, redact
-from ..errors import BadInput, ConfigError
+from ..errors import ConfigError
 from ..launcher import composition, package
 from . import expansion, paths, resolve
 from .document import ConfigDocument
@@ -75,18 +75,16 @@ class Composed:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
-def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
+def compose(path: Path) -> Composed:
     """Compose a config file with NEL's packaged defaults.
 
     Args:
         path: The config, a `.yaml` file.
-        overrides: Hydra overrides, such as `evaluation.env_vars.X=lit:1`.
 
     Raises:
         ConfigError: The file cannot be read or composed, or an interpolation cannot be resolved; with file and line.
-        BadInput: An override begins with `-` or has a line break.
     """
-    return compose_document(ConfigDocument.load(path), overrides)
+    return compose_document(ConfigDocument.load(path))
 
 
 def compose_despite_unset(document: ConfigDocument) -> tuple[Composed, tuple[tuple[str, str], ...]]:
@@ -94,7 +92,6 @@ def compose_despite_unset(document: ConfigDocument) -> tuple[Composed, tuple[tup
 
     Raises:
         ConfigError: It does not compose for another reason.
-        BadInput: As for `compose`.
     """
     stand_ins: dict[str, str] = {}
     unset: list[tuple[str, str]] = []
@@ -112,23 +109,18 @@ def compose_despite_unset(document: ConfigDocument) -> tuple[Composed, tuple[tup
         return replace(composed, derived_missing=frozenset(gaps)), tuple(unset)
 
 
-def compose_document(
-    document: ConfigDocument, overrides: Sequence[str] = (), stand_ins: Mapping[str, str] | None = None
-) -> Composed:
+def compose_document(document: ConfigDocument, stand_ins: Mapping[str, str] | None = None) -> Composed:
     """As `compose`, for a document that was just read from (or saved to) its file.
 
     Args:
         stand_ins: Values for variables that are set nowhere, so that one `${oc.env:...}` does not hide the rest.
     """
-    for override in overrides:
-        if override.startswith("-") or "\n" in override:
-            raise BadInput(f"{override[:80]!r} is not an override", fix="write it as key=value, on one line")
     _check_before(document)
     given = credentials.environment(document.path)
     token = resolve.environment.set({**(stand_ins or {}), **given})
     try:
         with _LOCK:
-            config, derived, digest = _hydra_compose(document, overrides)
+            config, derived, digest = _hydra_compose(document)
     finally:
         resolve.environment.reset(token)
     return Composed(
@@ -143,7 +135,8 @@ def compose_document(
 
 
 def _check_before(document: ConfigDocument) -> None:
-    """What Hydra would report less clearly."""
+    """What Hydra would report less clearly, or not at all."""
+    expansion.Budget(str(document.path)).spend("", document.text.count("${"))
     if document.path.suffix != ".yaml":
         raise ConfigError(
             f"NEL reads only files named *.yaml, and this one ends in {document.path.suffix or 'nothing'!r}",
@@ -160,7 +153,7 @@ def _check_before(document: ConfigDocument) -> None:
             )
 
 
-def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str], str]:
+def _hydra_compose(document: ConfigDocument) -> tuple[dict[str, Any], list[str], str]:
     """The resolved config, the paths that refer to a gap, and the digest of the unresolved one."""
     import hydra
     import yaml
@@ -177,26 +170,20 @@ def _hydra_compose(document: ConfigDocument, overrides: Sequence[str]) -> tuple[
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             hydra.initialize_config_dir(config_dir=str(path.parent), version_base=None)
-            composed = hydra.compose(
-                config_name=path.stem, overrides=[*overrides, f"hydra.searchpath=['file://{packaged}']"]
-            )
+            composed = hydra.compose(config_name=path.stem, overrides=[f"hydra.searchpath=['file://{packaged}']"])
         raw = OmegaConf.to_container(composed, resolve=False)
-        size = expansion.expanded_size(raw)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, *_OF_HYDRA) as error:
         raise _composition_error(error, document) from None
     except RecursionError:
         raise ConfigError("The config refers to itself", where=str(document.path), fix="remove the cycle") from None
     finally:
         GlobalHydra.instance().clear()
-    if size > expansion.MAX_EXPANDED_CHARACTERS:
-        raise ConfigError(
-            f"The config's interpolations expand to {size} characters",
-            where=str(document.path),
-            fix="write the values out; no evaluation needs that much",
-        )
     derived: list[str] = []
     assert isinstance(raw, dict)
-    return resolve.Resolver(document, derived).mapping(composed, raw, ()), derived, composition.digest(raw)
+    with expansion.bounded(str(document.path)) as budget:
+        config = resolve.Resolver(document, derived, budget).mapping(composed, raw, ())
+        budget.check()
+    return config, derived, composition.digest(raw)
 
 
 def _composition_error(error: Exception, document: ConfigDocument) -> ConfigError:

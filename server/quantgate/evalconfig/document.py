@@ -11,7 +11,6 @@ from ..errors import ConfigError
 from . import atomic_file, bounds, paths
 
 if TYPE_CHECKING:
-    from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.nodes import MappingNode, Node
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -104,18 +103,6 @@ class ConfigDocument:
         return ConfigDocument(self.path, text, newline=self._newline, on_disk=self._on_disk, mark=self._mark)
 
     @cached_property
-    def data(self) -> CommentedMap:
-        """The parsed content as ruamel's round-trip mapping. For reading: edits go through `surgery`."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        try:
-            loaded: CommentedMap = YAML(typ="rt").load(self.text)
-        except (YAMLError, ValueError, RecursionError) as error:
-            raise _yaml_error(error, self.path, self.text) from None
-        return loaded
-
-    @cached_property
     def plain(self) -> dict[str, Any]:
         """The parsed content as plain Python values."""
         from ruamel.yaml import YAML
@@ -136,7 +123,7 @@ class ConfigDocument:
         Raises:
             BadInput: `dotted` is not a path.
         """
-        return paths.dig(self.data, *paths.parse(dotted))
+        return paths.dig(self.plain, *paths.parse(dotted))
 
     def line_of(self, dotted: str) -> int:
         """The line, from 1, of a path or of its nearest ancestor in the file.

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import BadInput, UnknownName
 from . import choices, paths, serving_sizes
 from .block_text import replace_text
-from .command_flags import ServingCommand
+from .command_flags import ALONE, ServingCommand
 from .document import ConfigDocument
 
 _COMMANDS = (("deployment", "command"), ("deployment", "base_command"), ("deployment", "extra_args"))
@@ -48,7 +48,7 @@ def set_flag(document: ConfigDocument, dotted: str, value: Any, raw: str = "") -
     """
     flag = flag_in(dotted)
     _refuse_script(document, dotted)
-    if value in (False, None) or value == "???":
+    if value is False or value is None or value == "???":  # 0 is a value
         raise BadInput(f"{dotted} cannot be {raw or value}", where="set", fix=f"remove it with unset=['{dotted}']")
     text = (
         ""
@@ -73,7 +73,7 @@ def unset_flag(document: ConfigDocument, dotted: str) -> ConfigDocument:
     _refuse_script(document, dotted)
     place = serving_sizes.command_path(document) or "deployment.extra_args"
     text = paths.dig(document.plain, *paths.parse(place)) or ""
-    alone = "" if place != "deployment.extra_args" else "vllm serve /checkpoint "
+    alone = "" if place != "deployment.extra_args" else ALONE
     command = ServingCommand.parse(alone + str(text))
     if not command.has(flag):
         there = [name for name, _ in command.flags]

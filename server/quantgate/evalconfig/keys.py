@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ..launcher import package
+from . import packaged
 
 _TABLE = Path(__file__).with_name("known_keys.yaml")
 
@@ -78,10 +78,4 @@ def other_places(key: str) -> str:
 
 
 def _packaged(name: str) -> frozenset[str]:
-    from ruamel.yaml import YAML
-
-    path = package.resource("configs") / f"{name}.yaml"
-    if not path.is_file():
-        return frozenset()
-    content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    return frozenset(str(key) for key in content) - {"defaults"}
+    return frozenset(packaged.content(name)) - {"defaults"}

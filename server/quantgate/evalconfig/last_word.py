@@ -71,7 +71,7 @@ def overridden(document: ConfigDocument, assignments: Sequence[Assignment]) -> l
         for rest, wanted in paths.walk(assignment.value, at[1:]):
             for index, task in enumerate(tasks):
                 own = paths.dig(task, *rest)
-                if own is None or own in (wanted, "???"):
+                if own is None or own == "???" or (own == wanted and isinstance(own, bool) is isinstance(wanted, bool)):
                     continue
                 name = str(task.get("name") or "")
                 notes.append(_of_task(name, paths.join(("evaluation", "tasks", index, *rest)), own, wanted))

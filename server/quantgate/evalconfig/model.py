@@ -202,6 +202,14 @@ def _locate(document: ConfigDocument, name: str, notes: list[str]) -> Model:
         raise
     if found.source.handle:
         return Model("", found.source.handle, found)
+    if found.source.remote:
+        if choices.deployment(document) != "none":
+            raise BadInput(
+                f"{name} lies on a cluster, and the config is not for Slurm",
+                where="model",
+                fix="give a path of this machine, or take executor slurm",
+            )
+        return Model(found.source.remote, "", found)
     if on_slurm:
         notes.append(
             "the checkpoint's path is one of this machine: the cluster's nodes must see it under the same path"

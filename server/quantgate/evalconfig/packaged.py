@@ -14,11 +14,9 @@ _INHERITS = {"deployment/vllm_ray": "deployment/vllm"}
 
 def group(document: ConfigDocument, section: str) -> str:
     """The packaged group that a file's `defaults` take for a section ("vllm_ray"), else the section's type, else ""."""
-    defaults = document.plain.get("defaults")
-    for entry in defaults if isinstance(defaults, list) else []:
-        for key, value in entry.items() if isinstance(entry, dict) else ():
-            if str(key).removeprefix("override ").strip("/ ") == section and isinstance(value, str):
-                return value
+    for _, named, group in choices.groups(document):
+        if named == section:
+            return group
     return choices.deployment(document) if section == "deployment" else choices.executor(document)
 
 
@@ -34,14 +32,15 @@ def value(document: ConfigDocument, section: str, *segments: str) -> Any:
 
 def default(name: str, *segments: str) -> Any:
     """A value of a packaged group such as "deployment/vllm", or None."""
-    found = paths.dig(_content(name), *segments)
+    found = paths.dig(content(name), *segments)
     if found is None and name in _INHERITS:
         return default(_INHERITS[name], *segments)
     return found
 
 
 @cache
-def _content(name: str) -> dict[str, Any]:
+def content(name: str) -> dict[str, Any]:
+    """What a packaged group such as "deployment/vllm" says itself; empty for one that there is not."""
     from ruamel.yaml import YAML
 
     if not all(part.replace("_", "").isalnum() for part in name.split("/")):

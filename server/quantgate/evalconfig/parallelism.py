@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from ..checkpoint import serving
-from ..checkpoint.fit import GIB, Fit, fit
+from ..checkpoint.fit import GIB, Fit, fit, refused
 from ..checkpoint.inspection import Inspection, inspect_model
 from ..errors import BadInput, CheckpointError
 from . import capacity, choices, packaged, paths, serving_sizes, surgery
@@ -102,7 +102,11 @@ def _on_a_node(answer: Fit | None, notes: list[str]) -> Sizes | None:
 
 def _over_nodes(found: Inspection | None, answer: Fit | None, gpus: int, nodes: int, notes: list[str]) -> Sizes:
     """Whole nodes: the largest power of two as TP, because a smaller one would leave GPUs of the instance idle."""
-    tensor = max(size for size in (2**power for power in range(gpus.bit_length())) if _allowed(found, size, gpus))
+    tensor = max(
+        size
+        for size in (2**power for power in range(gpus.bit_length()))
+        if found is None or not refused(found.facts, size)
+    )
     pipeline = nodes * gpus // tensor if gpus % tensor == 0 else nodes
     notes.append(
         f"parallelism: TP {tensor}, the largest power of two within a node of {gpus} GPUs that the model's heads allow; "
@@ -126,20 +130,6 @@ def _over_nodes(found: Inspection | None, answer: Fit | None, gpus: int, nodes: 
             f"about {answer.nodes} nodes hold one instance: combined:{nodes}x{nodes // answer.nodes} serves more"
         )
     return Sizes(tensor, pipeline, 1)
-
-
-def _allowed(found: Inspection | None, tensor: int, gpus: int) -> bool:
-    """Whether vLLM starts with this TP: it divides the heads, and the KV heads or is a multiple of them.
-
-    Source: vLLM 0.33.0 vllm/config/model.py `verify_with_parallel_config`, model_executor/models/llama.py.
-    """
-    if tensor > gpus:
-        return False
-    if found is None:
-        return True
-    facts = found.facts
-    divides = all(heads % tensor == 0 for heads in (facts.heads, facts.state_heads) if heads)
-    return divides and (not facts.kv_heads or facts.kv_heads % tensor == 0 or tensor % facts.kv_heads == 0)
 
 
 def _written(document: ConfigDocument, sizes: Sizes, available: int, notes: list[str]) -> ConfigDocument:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import BadInput
@@ -63,6 +63,11 @@ def walk(value: Any, prefix: tuple[Segment, ...] = ()) -> list[tuple[tuple[Segme
     if isinstance(value, list) and value:
         return [leaf for index, child in enumerate(value) for leaf in walk(child, (*prefix, index))]
     return [(prefix, value)]
+
+
+def texts(value: Any) -> Iterator[tuple[tuple[Segment, ...], str]]:
+    """Every text of nested mappings and lists with its path."""
+    return ((at, leaf) for at, leaf in walk(value) if isinstance(leaf, str))
 
 
 def has(value: Any, segment: Segment) -> bool:

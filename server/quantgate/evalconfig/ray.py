@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..errors import BadInput, ConfigError
-from . import packaged, paths, surgery
+from . import choices, packaged, paths, surgery
 from .block_text import entry_at, replace_text
 from .command_flags import ServingCommand
 from .document import ConfigDocument
@@ -108,11 +108,9 @@ def _renamed(document: ConfigDocument, old: str, new: str) -> ConfigDocument:
 
 
 def _with_group(document: ConfigDocument, group: str) -> ConfigDocument:
-    defaults = document.plain.get("defaults")
-    for index, entry in enumerate(defaults if isinstance(defaults, list) else []):
-        for key in entry if isinstance(entry, dict) else ():
-            if str(key).removeprefix("override ").strip("/ ") == "deployment":
-                return surgery.set_value(document, paths.join(("defaults", index, str(key))), group)
+    for place, section, _ in choices.groups(document):
+        if section == "deployment":
+            return surgery.set_value(document, paths.join(place), group)
     raise ConfigError(
         "The config's defaults name no deployment",
         where=f"{document.path}:{document.line_of('defaults')}",

@@ -83,6 +83,9 @@ def _difference(
     if only_repeats:
         edit = f"set=['evaluation.tasks[{index}].{paths.join(repeats_at)}={variant.repeats}']"
     else:
-        edit = f"remove_tasks=['{task['name']}'], add_tasks=['{recipe.name}']"
+        # A name that stands there twice means neither; the last is removed first, so that the positions stay.
+        same = [i for i, other in enumerate(evaluation["tasks"]) if paths.dig(other, "name") == task["name"]]
+        named = [f"{task['name']}.{i}" for i in reversed(same)] if len(same) > 1 else [task["name"]]
+        edit = f"remove_tasks={named}, add_tasks=['{recipe.name}']"
     more = f" and {len(parts) - _MOST_NAMED} more" if len(parts) > _MOST_NAMED else ""
     return Difference(str(task["name"]), recipe.name, "; ".join(parts[:_MOST_NAMED]) + more, edit)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..checkpoint.remote import copy as remote_copy
 from ..checkpoint.remote.address import address_of
+from ..checkpoint.source import expanded
 from ..errors import CheckpointError
 from . import paths
 
@@ -39,6 +39,6 @@ def is_recorded(name: str) -> bool:
 def is_here(name: str) -> bool:
     """Whether a path is on this machine."""
     try:
-        return Path(name).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
+        return expanded(name).exists()
+    except (OSError, ValueError):
         return False

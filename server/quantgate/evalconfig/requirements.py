@@ -12,8 +12,8 @@ from ..checkpoint.inspection import Inspection, inspect_model
 from ..checkpoint.parsers import tool_parser
 from ..errors import CheckpointError
 from . import choices, paths, served_program, serving_sizes, surgery
+from .command_flags import whole_number
 from .document import ConfigDocument
-from .lint.effective import whole_number
 from .remote_checkpoint import readable_name
 
 DUMMY_KEY = "DUMMY_API_KEY"

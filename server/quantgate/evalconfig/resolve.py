@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import redact
 from ..errors import ConfigError
-from . import paths
+from . import expansion, paths
 from .document import ConfigDocument
 from .paths import Segment
 
@@ -22,9 +22,10 @@ environment: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar(
 class Resolver:
     """Resolves leaf by leaf, so that one `???` does not hide the rest of the config."""
 
-    def __init__(self, document: ConfigDocument, derived: list[str]) -> None:
+    def __init__(self, document: ConfigDocument, derived: list[str], budget: expansion.Budget) -> None:
         self._document = document
         self._derived = derived
+        self._budget = budget
 
     def mapping(self, node: Any, raw: Any, at: tuple[Segment, ...]) -> dict[str, Any]:
         return {str(key): self._value(node, key, child, (*at, str(key))) for key, child in raw.items()}
@@ -32,6 +33,7 @@ class Resolver:
     def _value(self, node: Any, key: Any, raw: Any, at: tuple[Segment, ...]) -> Any:
         from omegaconf import DictConfig, ListConfig, OmegaConf
 
+        self._budget.spend(raw)
         if isinstance(raw, str):
             if "${" not in raw:
                 return raw
@@ -59,6 +61,7 @@ class Resolver:
             self._derived.append(paths.join(at))
             return raw
         except (OmegaConfBaseException, ValueError, TypeError, KeyError) as error:
+            self._budget.check()
             raise self._error(first_line(error), at) from None
         except RecursionError:
             raise self._error("it refers to itself", at) from None

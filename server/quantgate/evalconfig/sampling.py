@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ..benchmarks import catalogue
+from ..benchmarks.needs import asks_for_log_probabilities
 from ..checkpoint.flags import SAMPLING_FILE
 from ..checkpoint.inspection import Inspection
 from ..errors import BadInput
 from . import paths, served_program, serving_sizes, surgery
+from .command_flags import whole_number
 from .document import ConfigDocument
-from .lint.effective import whole_number
 
 PARAMS = ("evaluation", "nemo_evaluator_config", "config", "params")
 _QUESTION = 8192
@@ -77,6 +78,6 @@ def _samples(document: ConfigDocument) -> bool:
             entry = catalogue.load_catalogue().resolve(name)
         except BadInput:
             return True
-        if entry.endpoint_types != ("completions",) or "tokenizer" not in entry.params.get("extra", {}):
+        if not asks_for_log_probabilities(entry):
             return True
     return not names

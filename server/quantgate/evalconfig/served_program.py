@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from . import packaged, paths, serving_sizes
+from . import paths, serving_sizes
 from .block_text import replace_text
 from .command_flags import ServingCommand
 from .command_words import segments
 from .document import ConfigDocument
-from .lint.effective import table as programs
+from .programs import table as programs
 
 CHECKPOINT = "/checkpoint"
 HANDLE = "${deployment.hf_model_handle}"
@@ -66,9 +66,9 @@ def framework_of(document: ConfigDocument) -> str:
     return ""
 
 
-def is_script(document: ConfigDocument) -> bool:
+def starts_unknown_program(document: ConfigDocument) -> bool:
     """Whether the file has a command whose program is none that is known, so that its flags cannot be told."""
-    key = "base_command" if packaged.group(document, "deployment") == serving_sizes.RAY else "command"
+    key = serving_sizes.command_key(document)
     command = own_command(document, key)
     if not command:
         return False
@@ -92,7 +92,7 @@ def serves_model(document: ConfigDocument, *, handle: str, notes: list[str]) -> 
         handle: The handle that is served now; empty for a path.
         notes: Gets why a command was left that names another model.
     """
-    key = "base_command" if packaged.group(document, "deployment") == serving_sizes.RAY else "command"
+    key = serving_sizes.command_key(document)
     own = own_command(document, key)
     command = ServingCommand.parse(own)
     if not command.program or command.model in ("", _EITHER):

@@ -11,12 +11,11 @@ from ..checkpoint import config_json, serving
 from ..checkpoint.flags import TENSOR_PARALLEL, Flag
 from ..checkpoint.inspection import Inspection
 from ..errors import BadInput
-from . import choices, packaged, paths, serving_sizes, sibling_fields, surgery
+from . import choices, paths, serving_sizes, sibling_fields, surgery
 from .block_text import replace_text
-from .command_flags import ServingCommand, canonical
+from .command_flags import ServingCommand, canonical, whole_number
 from .command_quoting import quoted
 from .document import ConfigDocument
-from .lint.effective import whole_number
 from .render import Folded
 from .served_program import CHECKPOINT, HANDLE, CommandRow, framework_of, own_command, table
 
@@ -55,7 +54,7 @@ def with_flags(document: ConfigDocument, found: Inspection, notes: list[str]) ->
         BadInput: The command cannot be read.
         ConfigError: The file cannot be edited there.
     """
-    key = "base_command" if packaged.group(document, "deployment") == serving_sizes.RAY else "command"
+    key = serving_sizes.command_key(document)
     own = own_command(document, key)
     framework = framework_of(document)
     if found.record.gguf is not None and framework in table():

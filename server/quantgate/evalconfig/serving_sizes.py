@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from . import packaged, paths, surgery
 from .block_text import replace_text
-from .command_flags import ServingCommand
+from .command_flags import ALONE, ServingCommand
 from .document import ConfigDocument
 
 RAY = "vllm_ray"
@@ -25,8 +25,6 @@ _FLAGS = {
     "sglang": {TENSOR: "--tp-size", PIPELINE: "--pp-size", DATA: "--dp-size"},
     "trtllm": {TENSOR: "--tp_size", PIPELINE: "--pp_size"},
 }
-_ALONE = "vllm serve /checkpoint "
-"""Makes a command of `extra_args`, which are flags without one."""
 _REFERENCE = re.compile(r"\$\{deployment\.(\w+)\}")
 
 
@@ -49,9 +47,14 @@ def framework(document: ConfigDocument) -> str:
     return FRAMEWORKS.get(packaged.group(document, "deployment"), "")
 
 
+def command_key(document: ConfigDocument) -> str:
+    """The key of `deployment` that holds the serving command."""
+    return "base_command" if packaged.group(document, "deployment") == RAY else "command"
+
+
 def command_path(document: ConfigDocument) -> str:
     """Where the file has a serving command of its own with flags that can be read; empty when it has none."""
-    key = "base_command" if packaged.group(document, "deployment") == RAY else "command"
+    key = command_key(document)
     text = paths.dig(document.plain, "deployment", key)
     return f"deployment.{key}" if isinstance(text, str) and ServingCommand.parse(text).program else ""
 
@@ -69,7 +72,7 @@ def get_flag(document: ConfigDocument, flag: str) -> str | None:
     path = command_path(document)
     if path:
         return ServingCommand.parse(_text(document, path)).get(flag)
-    return ServingCommand.parse(_ALONE + _text(document, "deployment.extra_args")).get(flag)
+    return ServingCommand.parse(ALONE + _text(document, "deployment.extra_args")).get(flag)
 
 
 def set_flag(document: ConfigDocument, flag: str, value: str) -> ConfigDocument:
@@ -81,8 +84,8 @@ def set_flag(document: ConfigDocument, flag: str, value: str) -> ConfigDocument:
     path = command_path(document)
     if path:
         return replace_text(document, path, ServingCommand.parse(_text(document, path)).set(flag, value).text)
-    extra = ServingCommand.parse(_ALONE + _text(document, "deployment.extra_args")).set(flag, value).text
-    return replace_text(document, "deployment.extra_args", extra.removeprefix(_ALONE).strip())
+    extra = ServingCommand.parse(ALONE + _text(document, "deployment.extra_args")).set(flag, value).text
+    return replace_text(document, "deployment.extra_args", extra.removeprefix(ALONE).strip())
 
 
 def read(document: ConfigDocument) -> Sizes:

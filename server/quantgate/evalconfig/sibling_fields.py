@@ -11,14 +11,12 @@ from typing import Any
 
 from ..errors import BadInput, ConfigError
 from . import packaged, paths, surgery
-from .command_flags import ServingCommand
+from .command_flags import ALONE, ServingCommand
 from .command_quoting import quoted
 from .command_words import segments
 from .document import ConfigDocument
 
 EXTRA_ARGS = "extra_args"
-_ALONE = "vllm serve /checkpoint "
-"""Makes a command of `extra_args`, which are flags without one."""
 _STARTS_FLAG = re.compile(r"-{1,2}[A-Za-z]")
 _ONE = frozenset({"pipeline_parallel_size", "data_parallel_size"})
 """Sizes that every server takes as 1 when they are not given."""
@@ -68,8 +66,8 @@ def argument_lines(text: str) -> list[str]:
     starts = sorted({words[0].start, *starts}) if words else []
     pieces = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
     lines = [" ".join(piece.replace("\\\n", " ").splitlines()).strip() for piece in pieces]
-    joined = ServingCommand.parse(_ALONE + " ".join(lines))
-    if len(found) > 1 or joined.tail.strip() or joined.flags != ServingCommand.parse(_ALONE + text).flags:
+    joined = ServingCommand.parse(ALONE + " ".join(lines))
+    if len(found) > 1 or joined.tail.strip() or joined.flags != ServingCommand.parse(ALONE + text).flags:
         raise BadInput(
             "deployment.extra_args is more than arguments: a second command, a redirection or a comment is in it",
             where="deployment.extra_args",
@@ -152,7 +150,7 @@ def _reads(command: ServingCommand, name: str) -> bool:
 
 def _fold_arguments(command: ServingCommand, extra: str, notes: list[str]) -> tuple[ServingCommand, str]:
     """The command with the arguments it lacks, and what is left of them: those that contradict it."""
-    given = ServingCommand.parse(_ALONE + extra)
+    given = ServingCommand.parse(ALONE + extra)
     try:
         argument_lines(extra)
     except BadInput:
@@ -172,4 +170,4 @@ def _fold_arguments(command: ServingCommand, extra: str, notes: list[str]) -> tu
             )
             continue
         rest = rest.remove(flag)
-    return command, rest.text.removeprefix(_ALONE.rstrip()).strip()
+    return command, rest.text.removeprefix(ALONE.rstrip()).strip()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ..checkpoint.source import expanded
 from ..cluster import words
 from . import paths
 
@@ -50,8 +51,8 @@ def _local(config: Mapping[str, Any], wanted: str) -> Path | None:
     declared = paths.dig(config, "quantgate", "checkpoint")
     for text in (wanted, declared):
         try:
-            if isinstance(text, str) and text.startswith(("/", "~")) and Path(text).expanduser().is_dir():
-                return Path(text).expanduser()
-        except (OSError, RuntimeError, ValueError):
+            if isinstance(text, str) and text.startswith(("/", "~")) and (here := expanded(text)).is_dir():
+                return here
+        except (OSError, ValueError):
             continue
     return None

@@ -46,7 +46,7 @@ def add(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument
     document = surgery.append(document, TASKS, entry)
     if recipe and variant:
         return requirements.applied(document, recipe, variant, notes)
-    return requirements.for_catalogue(document, entry["name"], len(present), notes)
+    return requirements.for_catalogue(document, entry["name"], len(_tasks(document)) - 1, notes)
 
 
 def remove(document: ConfigDocument, name: str, notes: list[str]) -> ConfigDocument:

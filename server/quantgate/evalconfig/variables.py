@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from . import paths
 
 HOST_PREFIX = "host:"
 RUNTIME_PREFIX = "runtime:"
+PREFIXES = (HOST_PREFIX, "lit:", RUNTIME_PREFIX)
 
 
 def needed(config: Mapping[str, Any]) -> dict[str, str]:
@@ -15,7 +18,8 @@ def needed(config: Mapping[str, Any]) -> dict[str, str]:
     Args:
         config: The composed config; `host:NAME` in any value, and the name of the endpoint's key when nothing declares it.
     """
-    found = {value[len(HOST_PREFIX) :]: path for path, value in _strings(config, "") if value.startswith(HOST_PREFIX)}
+    texts = paths.texts(config)
+    found = {value[len(HOST_PREFIX) :]: paths.join(at) for at, value in texts if value.startswith(HOST_PREFIX)}
     key = _mapping(_mapping(config.get("target")).get("api_endpoint")).get("api_key_name")
     declared = _mapping(_mapping(config.get("evaluation")).get("env_vars"))
     if isinstance(key, str) and key and key not in declared and key not in _mapping(config.get("env_vars")):
@@ -25,20 +29,9 @@ def needed(config: Mapping[str, Any]) -> dict[str, str]:
 
 def taken(config: Mapping[str, Any]) -> set[str]:
     """Every variable whose value a config takes from outside, `runtime:NAME` included."""
-    late = {v[len(RUNTIME_PREFIX) :] for _, v in _strings(config, "") if v.startswith(RUNTIME_PREFIX)}
+    late = {v[len(RUNTIME_PREFIX) :] for _, v in paths.texts(config) if v.startswith(RUNTIME_PREFIX)}
     return set(needed(config)) | late
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _strings(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _strings(inner, f"{path}[{index}]")

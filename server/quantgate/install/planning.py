@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import shipped
 from ..errors import BadInput
+from ..system.files import open_plain
 from . import record as records
 from .clients import Target
 from .writing import MAX_SEEN
@@ -122,7 +123,7 @@ def _current(folder: Path, name: str) -> bytes | None:
     if not path.is_file():
         raise BadInput("Something that is no file stands where a file belongs", where=str(path), fix="move it")
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(MAX_SEEN)
     except OSError as error:
         raise BadInput("A file cannot be read", where=f"{path}: {error.strerror}", fix="make it readable") from None

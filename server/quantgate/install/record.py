@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import BadInput
+from ..system.files import open_plain
 
 NAME = ".quantgate-installed.json"
 FORMAT = 1
@@ -76,7 +77,7 @@ def read(folder: Path) -> Record:
     """
     path = folder / NAME
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return Record()

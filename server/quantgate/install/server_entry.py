@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
+from ..system.files import open_plain
 from . import jsonc, toml_entry
 from .clients import ServerFile, Target
 from .planning import State
@@ -194,7 +195,7 @@ def _read(target: Target, file: ServerFile) -> str | None:
     if not path.is_file():
         raise _fault(f"{path} is no file")
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise _fault(f"{path} is longer than {MAX_BYTES} bytes")

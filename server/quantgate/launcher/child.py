@@ -87,7 +87,6 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from nemo_evaluator_launcher.api.functional import run_eval
 
     config = composition.compose(request)
-    _export_nothing_of_a_canary(config, request)
     laid = _allow(request, config, dry_run=dry_run)
     if not dry_run and config.execution.get("type") == "slurm":
         from . import slurm_start
@@ -99,7 +98,7 @@ def _run_eval(request: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
 
 
 def _allow(request: dict[str, Any], config: Any, *, dry_run: bool) -> stamp.Stamp | None:
-    """What a person allowed this launch, and the stamp that is to lie in its directory."""
+    """What a person allowed this launch, without a canary's exports, and the stamp that is to lie in its directory."""
     from omegaconf import OmegaConf
 
     from . import commands
@@ -114,6 +113,8 @@ def _allow(request: dict[str, Any], config: Any, *, dry_run: bool) -> stamp.Stam
     laid = stamp.from_json(request["stamp"]) if request["stamp"] else None
     if laid is not None:
         stamp.write_before_start(laid)
+    # After the yes was compared: it was to the commands of the whole config.
+    _export_nothing_of_a_canary(config, request)
     return laid
 
 

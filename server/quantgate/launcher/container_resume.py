@@ -23,6 +23,7 @@ from .. import faults
 from ..errors import BadInput, Refused
 from ..system import processes
 from . import commands, container_control, launch_lock, script_runner
+from .runner_record import SCRIPT_FILE
 
 ASIDE = ".again"
 """In the invocation's directory, for this user only, while a resume is prepared."""
@@ -145,6 +146,6 @@ def _start(directory: Path, tasks: Sequence[str], *, parallel: bool) -> None:
             **processes.own_group(),
         )
         faults.reached("scripts-started")
-        script_runner.await_record(directory / group[-1], process)
+        script_runner.await_record(directory / group[-1] / SCRIPT_FILE, process)
         if process.poll() not in (None, 0):
             raise RuntimeError(f"the process that runs the scripts ended at once with exit code {process.returncode}")

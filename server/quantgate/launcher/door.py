@@ -169,7 +169,13 @@ def _ask(verb: str, request: Request, env: Mapping[str, str], seconds: float, hi
             raise NoAnswer(
                 f"The process that talks to NEL ended with status {finished.returncode}", fix=_last_words(output)
             )
-        _raise_if_refused(json.loads(answer_file.read_text(encoding="utf-8")), verb)
+        answer = json.loads(answer_file.read_text(encoding="utf-8"))
+        _raise_if_refused(answer, verb)
+        if verb == "launch" and answer.get("invocation_id") != request.invocation_id:
+            raise NoAnswer(
+                f"NEL started the run as {str(answer.get('invocation_id'))[:60]}, not under the id that it was given",
+                fix="look for it in the output directory; this version of NEL is not one that quantgate knows",
+            )
         return Answer(request.invocation_id, tail(output), output)
 
 

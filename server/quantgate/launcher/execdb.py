@@ -7,9 +7,10 @@ shortened is read again from its beginning.
 from __future__ import annotations
 
 import functools
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,8 @@ from .. import workspace
 from ..errors import StorageError
 from ..system.files import open_plain
 
+VARIABLE = "NEMO_EVALUATOR_EXEC_DB_FILE"
+"""By which NEL is told where its record lies."""
 MAX_LINE = 4 << 20
 """Bytes; a longer line is no record (NEL's hold one composed config, some ten thousand bytes)."""
 MOST_JOBS = 50_000
@@ -91,7 +94,7 @@ def home() -> Path:
 
 def path() -> Path:
     """NEL's file: NEMO_EVALUATOR_EXEC_DB_FILE, else below `~/.nemo-evaluator`."""
-    given = os.environ.get("NEMO_EVALUATOR_EXEC_DB_FILE")
+    given = os.environ.get(VARIABLE)
     return Path(given) if given else home() / ".nemo-evaluator" / "exec-db" / "exec.v1.jsonl"
 
 
@@ -111,6 +114,44 @@ def invocations() -> list[Invocation]:
     for job in _all():
         found.setdefault(job.invocation_id, Invocation(job.invocation_id, job.executor, job.created))
     return list(found.values())
+
+
+def records(invocation_id: str) -> Iterator[dict[str, Any]]:
+    """The records of one invocation as they stand in NEL's file, broken lines as in `jobs`.
+
+    Read anew each time: it is asked for once in a process, and the record of a whole year is read in a second.
+
+    Args:
+        invocation_id: In full.
+    """
+    wanted = f'"{invocation_id}"'.encode()
+    try:
+        with open_plain(path()) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_BYTES))
+            while line := file.readline(MAX_LINE):
+                record = _mapping(line) or _mapping(line[line.rfind(_BEGIN) :]) if wanted in line else None
+                if record is not None and record.get("invocation_id") == invocation_id:
+                    yield record
+    except OSError:
+        return
+
+
+def _mapping(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def config_of(invocation_id: str) -> Mapping[str, Any] | None:
+    """The config that NEL composed for a launch, whole, the last that was recorded; None when the record has none.
+
+    Args:
+        invocation_id: In full.
+    """
+    configs = [record["config"] for record in records(invocation_id) if isinstance(record.get("config"), dict)]
+    return configs[-1] if configs else None
 
 
 def _all() -> list[Job]:

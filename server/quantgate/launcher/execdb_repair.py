@@ -6,16 +6,11 @@ text, a `null` or a list ends it. Our child needs the jobs of one invocation onl
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from ..system.files import open_plain
-from .execdb import MAX_LINE, path
+from .execdb import VARIABLE, path, records
 
-VARIABLE = "NEMO_EVALUATOR_EXEC_DB_FILE"
 FIELDS = ("invocation_id", "job_id", "timestamp", "executor", "data", "config")
 
 
@@ -38,28 +33,11 @@ def use(invocation_id: str) -> None:
     execdb.EXEC_DB_FILE, execdb.EXEC_DB_DIR = place, place.parent
     place.parent.mkdir(parents=True, exist_ok=True)
     database = execdb.ExecutionDB()
-    for record in records(place, invocation_id):
+    for record in filter(_is_whole, records(invocation_id)):
         job = execdb.JobData(**{name: record.get(name) for name in FIELDS})
         if job.job_id not in database._jobs:
             database._invocations.setdefault(job.invocation_id, []).append(job.job_id)
         database._jobs[job.job_id] = job
-
-
-def records(file: Path, invocation_id: str) -> Iterator[dict[str, Any]]:
-    """The whole records of one invocation, as they stand in NEL's file."""
-    try:
-        with open_plain(file) as lines:
-            while line := lines.readline(MAX_LINE):
-                if invocation_id.encode() not in line:
-                    continue
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(record, dict) and record.get("invocation_id") == invocation_id and _is_whole(record):
-                    yield record
-    except OSError:
-        return
 
 
 def _is_whole(record: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import redact
-from . import export_files, stamp
+from . import execdb_repair, export_files, stamp
 
 MOST_TAG = 5_000
 """NEL 0.2.6 cuts a tag at so many characters."""
@@ -49,7 +49,9 @@ def _without_secrets(exporter: Any) -> None:
         data = prepare(job)
         if data is not None:
             data.launcher_command = data.launcher_command and redact.redact(str(data.launcher_command))
-            data.artifacts_dir = export_files.stage(data.artifacts_dir, Path(tempfile.mkdtemp(dir=".")) / "artifacts")
+            place = Path(tempfile.mkdtemp(dir="."))
+            data.artifacts_dir = export_files.stage(data.artifacts_dir, place / "artifacts")
+            data.logs_dir = data.logs_dir and export_files.stage(data.logs_dir, place / "logs")
         return data
 
     exporter._get_jobs_data, exporter.prepare_data_for_export = shown, staged
@@ -119,6 +121,8 @@ def _count_lost_files(exporter: Any, lost: list[str]) -> None:
 
 
 def _export(request: dict[str, Any]) -> dict[str, Any]:
+    # A broken line anywhere in NEL's record would end the export.
+    execdb_repair.use(request["job_id"].partition(".")[0])
     from nemo_evaluator_launcher.exporters import create_exporter
 
     destination, job_id = request["destination"], request["job_id"]
@@ -157,6 +161,8 @@ def main() -> None:
     request = json.load(sys.stdin)
     os.umask(0o077)
     redact.register(dict(os.environ))
+    # Those of the tasks, which this process's environment does not hold: they may stand in what a harness wrote.
+    redact.register({value: value for value in request["secrets"]}, whatever_the_name=True)
     try:
         answer = _export(request)
     except Exception as error:  # noqa: BLE001 - whatever an exporter raises is the answer: the export failed

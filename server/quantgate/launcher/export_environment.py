@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import harness_env
+from . import execdb, harness_env
 
 _PASSED = {
     "mlflow": ("MLFLOW_", "AWS_", "GOOGLE_", "AZURE_"),
@@ -64,7 +64,8 @@ def environment(
         # ~/.mlflow/credentials, ~/.netrc, ~/.aws and ~/.azure are read for any host.
         base = {n: v for n, v in base.items() if not n.startswith(("XDG_", "NETRC"))}
         base |= {"HOME": str(home)} if home is not None else {"HOME": os.devnull}
-    record = {n: v for n, v in os.environ.items() if n == "NEMO_EVALUATOR_EXEC_DB_FILE"}
+    # By its path: where the exporter gets another home, NEL would look for it there.
+    record = {execdb.VARIABLE: str(execdb.path())}
     return {**_USUAL_WORDS, **base, **record, **own, **declared}
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from .. import redact
+from ..system.files import open_plain
 from .export_environment import environment
 
 CONFIG = "export_config.yml"
@@ -144,7 +145,7 @@ class Exports:
         home.mkdir(mode=0o700, exist_ok=True)
         job = {"job_id": f"{self.invocation_id}.{index}", "destination": export.destination, "settings": settings}
         with (export.logs / LOG).open("ab") as out, tempfile.TemporaryFile() as given:
-            given.write(json.dumps({**job, "answer": str(export.answer)}).encode())
+            given.write(json.dumps({**job, "answer": str(export.answer), "secrets": redact.known_values()}).encode())
             given.seek(0)
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "quantgate.launcher.export_child"],
@@ -199,7 +200,7 @@ def _section(invocation: Path, destination: str) -> dict[str, Any]:
 def read_record(logs: Path) -> list[Exported]:
     """How the exports of a task went, by its record; empty without one. Anybody may have written it: it is bounded."""
     try:
-        with (logs / RECORD).open("rb") as file:
+        with open_plain(logs / RECORD) as file:
             rows = json.loads(file.read(MAX_RECORD))["exports"]
         return [
             Exported(

@@ -23,6 +23,7 @@ from typing import TextIO
 
 from .. import redact, workspace
 from ..errors import HarnessError, StorageError
+from ..system.processes import KILL, signal_group
 from .harnesses import HarnessWheel, require_wheel
 
 INSTALL_SECONDS = 1800
@@ -210,11 +211,16 @@ def variables(wheel: HarnessWheel, environment: Path) -> dict[str, str]:
 def _command(argv: list[str], wheel: HarnessWheel, log: TextIO) -> None:
     last = ""
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=base_environment("PIP_")
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=base_environment("PIP_"),
+        process_group=0,
     ) as process:
         assert process.stdout is not None
-        # A pip that says nothing would otherwise be waited for without an end.
-        limit = threading.Timer(INSTALL_SECONDS, process.kill)
+        # A pip that says nothing would otherwise be waited for without an end; what it started holds the pipe open too.
+        limit = threading.Timer(INSTALL_SECONDS, signal_group, (process.pid, KILL))
         limit.start()
         try:
             for raw in process.stdout:
@@ -224,7 +230,7 @@ def _command(argv: list[str], wheel: HarnessWheel, log: TextIO) -> None:
                     last = line if "notice" not in line and ("ERROR" in line or "ERROR" not in last) else last
             code = process.wait()
         except BaseException:
-            process.kill()
+            signal_group(process.pid, KILL)
             raise
         finally:
             limit.cancel()

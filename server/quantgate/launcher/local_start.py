@@ -11,6 +11,7 @@ from typing import Any
 
 from ..system import processes
 from . import launch_lock, script_runner
+from .runner_record import SCRIPT_FILE
 
 
 class _Subprocess:
@@ -26,7 +27,7 @@ class _Subprocess:
             script_runner.recording(argv), **processes.inheriting(launch_lock.inherited()), **options
         )
         # NEL looks after 0.3 s whether the script failed at once: these begin when it has begun.
-        script_runner.await_record(Path(options["cwd"]), process)
+        script_runner.await_record(Path(options["cwd"]) / SCRIPT_FILE, process)
         return process
 
 

@@ -82,7 +82,7 @@ def _is_ours(command: Sequence[str], invocation_id: str) -> bool:
     return (
         command[1:3] == harness
         and Path(command[-1]).name == "command.sh"
-        and Path(command[-1]).parents[1].name.endswith(f"-{invocation_id}")
+        and Path(command[-1]).parent.parent.name.endswith(f"-{invocation_id}")
     )
 
 
@@ -151,8 +151,9 @@ def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
     if _ended(invocation, tasks, STOP_SECONDS):
         return []
     # The runner does not do it: it is stopped, or waits for an installation.
-    left = _kill([p for p in _family(record) if p.pid != record.pid])
-    return [] if _ended(invocation, tasks, KILL_SECONDS) else left
+    family = _family(record)
+    left = _kill([p for p in family if p.pid != record.pid])
+    return [] if _ended(invocation, tasks, KILL_SECONDS) else left or [p for p in family if p.pid == record.pid]
 
 
 def still_there(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:

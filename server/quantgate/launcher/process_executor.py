@@ -20,19 +20,17 @@ from nemo_evaluator_launcher.common import helpers
 from nemo_evaluator_launcher.common.env_vars import EnvVarRuntime, collect_eval_env_vars, resolve_env_var
 from nemo_evaluator_launcher.common.execdb import ExecutionDB, JobData, generate_invocation_id, generate_job_id
 from nemo_evaluator_launcher.common.mapping import get_task_definition_for_job, load_tasks_mapping
-from nemo_evaluator_launcher.executors.base import BaseExecutor, ExecutionState, ExecutionStatus
+from nemo_evaluator_launcher.executors.base import BaseExecutor, ExecutionStatus
 from nemo_evaluator_launcher.executors.registry import register_executor
 from omegaconf import DictConfig, OmegaConf
 
 from .. import credentials, faults
 from ..errors import BadInput
 from ..system import processes
-from . import export_planning, launch_lock, off_container, process_control, process_runner
+from . import export_planning, launch_lock, off_container, process_runner, script_runner
 from .harnesses import require_wheel
+from .runner_record import RUNNER_FILE
 from .shell import is_shell_safe
-
-START_SECONDS = 0.3
-"""A runner that is gone after this time never started."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +94,13 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
 
     @staticmethod
     def get_status(id: str) -> list[ExecutionStatus]:
-        """NEL's view of a job or invocation, from its stage files; `runs/` has the full truth."""
-        database = ExecutionDB()
-        jobs = database.get_jobs(id) if "." not in id else {id: database.get_job(id)}
-        return [
-            ExecutionStatus(id=j, state=_state(Path(d.data["output_dir"]))) for j, d in jobs.items() if d is not None
-        ]
+        """NEL's name for it; plain nel does not know this executor, and `runs/` looks at the files."""
+        raise NotImplementedError("quantgate looks at process runs itself")
 
     @staticmethod
     def kill_job(job_id: str) -> None:
-        """End the runner of the job's invocation."""
-        job = ExecutionDB().get_job(job_id)
-        if job is None:
-            raise ValueError(f"Job {job_id} not found")
-        process_control.stop(Path(job.data["output_dir"]).parent)
+        """NEL's name for it; `process_control` ends a run."""
+        raise NotImplementedError("quantgate ends process runs itself")
 
 
 def refuse_what_is_not_ours(cfg: DictConfig) -> None:
@@ -269,20 +260,8 @@ def start(directory: Path, tasks: list[Prepared], exports: Mapping[str, str], *,
             **processes.own_group(),
         )
     faults.reached("runner-started")
-    time.sleep(START_SECONDS)
+    script_runner.await_record(directory / RUNNER_FILE, process)
     if process.poll() not in (None, 0):
         raise RuntimeError(
             f"the runner ended at once with exit code {process.returncode}; see {directory / 'runner.log'}"
         )
-
-
-def _state(task_directory: Path) -> ExecutionState:
-    logs = task_directory / "logs"
-    exit_file = logs / "stage.exit"
-    if exit_file.exists():
-        code = exit_file.read_text(encoding="utf-8").split()[-1]
-        marked = (task_directory / "artifacts" / process_runner.INTERRUPTED_MARKER).exists()
-        if marked or code == str(process_runner.INTERRUPTED_CODE):
-            return ExecutionState.KILLED
-        return ExecutionState.SUCCESS if code == "0" else ExecutionState.FAILED
-    return ExecutionState.RUNNING if (logs / "stage.running").exists() else ExecutionState.PENDING

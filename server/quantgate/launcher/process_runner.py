@@ -29,12 +29,14 @@ import psutil
 
 from .. import faults
 from ..errors import QuantgateError
+from ..system.files import open_plain
 from ..system.processes import KILL, group_of, session_of, signal_group
 from . import adapter_port, exporting, harness_env, launch_lock
 from .harnesses import require_wheel
 from .runner_record import RUNNER_FILE, RunnerRecord, own_record, write_runner
 
 PLAN = "plan.json"
+MAX_PLAN = 16 << 20
 INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
 SERVER_ERROR_MARKER = ".nemo_evaluator_server_error"
 CANCELLED = "stage.cancelled"
@@ -72,7 +74,8 @@ class PlannedTask:
 
 def read_plan(invocation: Path) -> list[PlannedTask]:
     """The tasks of an invocation as they were planned."""
-    rows = json.loads((invocation / PLAN).read_text(encoding="utf-8"))["tasks"]
+    with open_plain(invocation / PLAN) as file:
+        rows = json.loads(file.read(MAX_PLAN))["tasks"]
     return [PlannedTask(**row) for row in rows]
 
 

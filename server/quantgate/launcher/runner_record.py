@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from ..system.files import open_plain
-from ..system.machine import boot_id, start_ticks
+from ..system.machine import boot_id, process_namespace, start_ticks
 from ..system.processes import session_of
 
 RUNNER_FILE = "runner.json"
@@ -34,6 +34,7 @@ class RunnerRecord:
         host: The machine's host name.
         start_ticks: Its start in clock ticks since the boot; 0 where the kernel does not tell.
         tasks: Names of the task directories that it runs; empty for every task of the invocation.
+        namespace: Where its process id counts (`process_namespace`); empty where the system does not tell.
     """
 
     pid: int
@@ -42,6 +43,7 @@ class RunnerRecord:
     host: str
     start_ticks: int = 0
     tasks: tuple[str, ...] = ()
+    namespace: str = ""
 
     def speaks_for(self, task: str) -> bool:
         """Whether the task directory of this name is one that the recorded process runs."""
@@ -55,9 +57,9 @@ def own_record(tasks: tuple[str, ...] = ()) -> RunnerRecord:
         tasks: Names of the task directories that it will run; empty for all.
     """
     process = psutil.Process()
-    return RunnerRecord(
-        process.pid, process.create_time(), boot_id(), socket.gethostname(), start_ticks(process.pid), tasks
-    )
+    ticks = start_ticks(process.pid)
+    namespace = process_namespace()
+    return RunnerRecord(process.pid, process.create_time(), boot_id(), socket.gethostname(), ticks, tasks, namespace)
 
 
 def write_runner(path: Path, record: RunnerRecord) -> None:
@@ -79,6 +81,7 @@ def read_runner(path: Path) -> RunnerRecord | None:
             host=str(data.get("host", "")),
             start_ticks=int(data.get("start_ticks", 0)),
             tasks=tuple(str(task) for task in data.get("tasks") or ()),
+            namespace=str(data.get("namespace", "")),
         )
     except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -91,13 +94,16 @@ def alive(record: RunnerRecord) -> bool | None:
     A process id alone proves nothing: ids are used again, and start over after a reboot. Boot and start must agree.
 
     Returns:
-        None when it cannot be known from here: the record is another machine's, or the process may not be looked at.
+        None when it cannot be known from here: the record is another machine's or of a container with process ids of its own,
+        or the process may not be looked at.
     """
     if record.host and record.host != socket.gethostname():
         return None
     here = boot_id()
     if here and record.boot_id and here != record.boot_id:
         return False
+    if record.namespace and record.namespace != process_namespace():
+        return None
     try:
         process = psutil.Process(record.pid)
         if record.start_ticks:

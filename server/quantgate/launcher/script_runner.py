@@ -35,16 +35,16 @@ def again(directory: Path, tasks: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "quantgate.launcher.script_runner", "again", str(directory), *tasks]
 
 
-def await_record(directory: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a started `recording` command has left its record or has ended, at most `START_SECONDS`.
+def await_record(file: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a started command has left its record or has ended, at most `START_SECONDS`.
 
     Args:
-        directory: Where the record is to be.
+        file: The record that it is to leave.
         process: The started command.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        record = read_runner(directory / SCRIPT_FILE)
+        record = read_runner(file)
         if record is not None and record.pid == process.pid:
             return
         time.sleep(0.02)

@@ -195,7 +195,7 @@ def _finished(
     versions = tuple(
         Change(f"artifact {said}", "`latest` and aliases move on") for said in getattr(resolver, "asked", ())
     )
-    wanted = overrides.task_names(resolved.config, ())
+    wanted = overrides.task_names(resolved.config)
     stripped = stripping.strip(resolved.config)
     placed = stripping.absolute_output(stripped.config, start)
     mounted = cluster_keys.mounts(placed.config)

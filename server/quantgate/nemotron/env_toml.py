@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError, UnknownName
 from ..evalconfig.compose import merged
+from ..system.files import open_plain
 from .change import Change, Config, Staged, copied, made, section
 
 VARIABLE = "NEMOTRON_ENV_FILE"
@@ -82,7 +83,7 @@ def read(path: Path | None) -> EnvFile:
     if path is None:
         return EnvFile()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"Cannot read env.toml: {error.strerror}", where=str(path), fix="make it readable") from None

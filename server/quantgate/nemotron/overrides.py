@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadInput
-from ..evalconfig import paths
+from ..evalconfig import bounds, paths
 from ..evalconfig.paths import Segment
 from .change import Change, Config, Staged, copied
 
@@ -46,7 +46,7 @@ def parse(text: str) -> Override:
     """
     shown = repr(text.partition("=")[0][:80])
     if text.startswith("~") and "=" not in text:
-        return Override(_path(text[1:]), remove=True)
+        return Override(paths.parse(text[1:]), remove=True)
     name, separator, value = text.partition("=")
     if not separator or name.startswith("-") or not name.lstrip("+").strip():
         raise BadInput(
@@ -55,12 +55,7 @@ def parse(text: str) -> Override:
         )
     if len(text) > MAX_LENGTH or any(ord(c) < 32 and c != "\t" for c in text):
         raise BadInput(f"The value of {shown} is too long or has a line break", fix="give a shorter value on one line")
-    return Override(_path(name.lstrip("+").strip()), typed(value.strip(), shown))
-
-
-def _path(name: str) -> tuple[Segment, ...]:
-    """The segments of a path; `tasks.0.name` names a position as `tasks[0].name` does (see `_step`)."""
-    return paths.parse(name)
+    return Override(paths.parse(name.lstrip("+").strip()), typed(value.strip(), shown))
 
 
 def typed(value: str, shown: str = "the override") -> Any:
@@ -85,11 +80,13 @@ def _yaml(value: str, shown: str) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
+        if bounds.refers(value):
+            raise ValueError("an alias")
         return YAML(typ="safe", pure=True).load(value)
     except (YAMLError, ValueError, TypeError, RecursionError):
         raise BadInput(
-            f"The value of {shown} is no list, mapping or quoted text",
-            fix="close its brackets and quotes; inside a list, quote text that has ${…} or a colon",
+            f"The value of {shown} is no list, mapping or quoted text, or has aliases",
+            fix="close its brackets and quotes, and write aliases out; inside a list, quote text that has ${…} or a colon",
         ) from None
 
 
@@ -159,13 +156,13 @@ def _step(at: Any, segment: Segment) -> Any:
     return segment
 
 
-def task_names(config: Config, flags: Sequence[str]) -> tuple[str, ...]:
-    """The tasks to run: the `-t` flags, else `task_filters`; empty for all.
+def task_names(config: Config) -> tuple[str, ...]:
+    """The tasks to run, by `task_filters`; empty for all.
 
     Raises:
         BadInput: `task_filters` is no list of names.
     """
-    wanted: Any = list(flags) or config.get("task_filters") or []
+    wanted: Any = config.get("task_filters") or []
     if isinstance(wanted, str):
         wanted = [wanted]
     if not isinstance(wanted, list) or not all(isinstance(name, str) and name for name in wanted):

@@ -72,10 +72,6 @@ class Contract(_Row):
     strategies: tuple[Strategy, ...]
     errors: tuple[NamedError, ...]
 
-    def error(self, rule: str) -> tuple[NamedError, ...]:
-        """The named errors that a rule of check_config may have found."""
-        return tuple(row for row in self.errors if rule in row.rules)
-
 
 def directory() -> Path:
     """The folder of all recipes."""

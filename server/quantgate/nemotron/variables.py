@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import redact
 from ..errors import ConfigError
-from ..evalconfig.lint.environment import PREFIXES
+from ..evalconfig.variables import PREFIXES
 from .change import Change, Config, Staged, copied, made, section
 
 GROUPS = ("deployment", "evaluation", "export")

@@ -1,7 +1,7 @@
 """Weights & Biases: whether a config needs it, and its variables by name in the places that NEL 0.2.6 reads.
 
-A key is never written anywhere: what `wandb login` left in netrc goes into this process's environment, and the config says
-`host:WANDB_API_KEY`; `credentials` finds it there again for the launch.
+A key is never written anywhere: what `wandb login` left in netrc stays in the mapping that is given here, and the config says
+`host:WANDB_API_KEY`; `credentials` finds it in netrc again for the launch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def needed(config: Config) -> bool:
 
 
 def login(environment: MutableMapping[str, str]) -> Login:
-    """Find the login; a key of netrc becomes WANDB_API_KEY in `environment` (of this process) and is redacted from now on."""
+    """Find the login; a key of netrc becomes WANDB_API_KEY in `environment` and is redacted from now on."""
     found = wandb_login.find(environment)
     if found.key:
         environment[KEY] = found.key

@@ -6,9 +6,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-TRAITS = ("reasoning", "template", "placeholder", "short")
-"""What may stand out: an open or closed reasoning trace, tokens of a chat template, text that no model wrote, few words."""
-
 MOST_CHARACTERS = 200_000
 """Longer answers are judged by their beginning and their end."""
 GIST_CHARACTERS = 200
@@ -32,7 +29,7 @@ _FAULT = (
     r"|bad gateway|bad request|service unavailable|too many requests|rate limit exceeded)"
 )
 _PLACEHOLDER = re.compile(
-    r"\W*(?:none|null|nan|n/a|todo|undefined|(?:no|empty) (?:response|answer)(?: \([^()]{1,40}\))?|placeholder|dummy(?: response)?"
+    r"\W*+(?:none|null|nan|n/a|todo|undefined|(?:no|empty) (?:response|answer)(?: \([^()]{1,40}\))?|placeholder|dummy(?: response)?"
     rf"|lorem ipsum.*|(?:error\W{{1,3}})?(?:\d{{3}}\W{{1,3}})?{_FAULT}(?:\W.{{0,40}})?|litellm\.\w{{1,40}}\b.*"
     r"|error(?:\W{1,3}\d{3})?)\W*",
     re.IGNORECASE | re.DOTALL,

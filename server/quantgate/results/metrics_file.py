@@ -84,13 +84,32 @@ class ReasoningStats:
     unfinished: int
 
 
-def read_reasoning_stats(artifacts: Path) -> ReasoningStats | None:
-    """The statistics of the traces; None when there are none (the interceptor was off).
+@dataclass(frozen=True)
+class Metrics:
+    """Both, each None where its interceptor was off."""
+
+    responses: ResponseStats | None = None
+    reasoning: ReasoningStats | None = None
+
+
+def read_metrics(artifacts: Path) -> Metrics:
+    """What eval_factory_metrics.json says.
 
     Raises:
-        BadInput: eval_factory_metrics.json is there and cannot be read.
+        BadInput: It is there and cannot be read.
     """
-    stats = _section(artifacts, "reasoning")
+    path = artifacts / "eval_factory_metrics.json"
+    if not path.is_file():
+        return Metrics()
+    try:
+        with open_file(path) as file:
+            data = json.loads(file.read(MAX_METRICS_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput("eval_factory_metrics.json is not complete JSON", where=str(path)) from error
+    return Metrics(_responses(mapping_at(data, "response_stats")), _reasoning(mapping_at(data, "reasoning")))
+
+
+def _reasoning(stats: Mapping[str, Any]) -> ReasoningStats | None:
     if not stats:
         return None
     return ReasoningStats(
@@ -101,13 +120,7 @@ def read_reasoning_stats(artifacts: Path) -> ReasoningStats | None:
     )
 
 
-def read_response_stats(artifacts: Path) -> ResponseStats | None:
-    """The statistics of the responses; None when there are none (the interceptor was off).
-
-    Raises:
-        BadInput: eval_factory_metrics.json is there and cannot be read.
-    """
-    stats = _section(artifacts, "response_stats")
+def _responses(stats: Mapping[str, Any]) -> ResponseStats | None:
     if not stats:
         return None
     return ResponseStats(
@@ -122,18 +135,6 @@ def read_response_stats(artifacts: Path) -> ResponseStats | None:
         inference_seconds=number(stats.get("inference_time")) or 0.0,
         longest_latency_ms=number(stats.get("max_latency_ms")) or 0.0,
     )
-
-
-def _section(artifacts: Path, name: str) -> Mapping[str, Any]:
-    path = artifacts / "eval_factory_metrics.json"
-    if not path.is_file():
-        return {}
-    try:
-        with open_file(path) as file:
-            data = json.loads(file.read(MAX_METRICS_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput("eval_factory_metrics.json is not complete JSON", where=str(path)) from error
-    return mapping_at(data, name)
 
 
 def _counts(value: Any) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import BadInput
 from ..runs.opening import open_file
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 2 << 20
 MAX_SCORES = 20_000
 MAX_DEPTH = 100
 MAX_VALUES = 2_000_000

@@ -22,7 +22,8 @@ class SampleRow:
         prompt: A digest of what was asked; empty where the harness does not write it down.
         finish: The finish reason, in the endpoint's word ("stop", "length"); empty where it is not written down.
         group: What questions share beyond themselves (one passage, one problem of many steps); empty for none.
-        traits: What stands out in the answer, by the names of `answers.TRAITS`.
+        traits: What stands out in the answer: "reasoning" (an open or closed trace), "template" (tokens of a chat template),
+            "placeholder" (text that no model wrote), "short" (few words).
         gist: A digest of the answer without its letter case, digits and white space, to tell nearly equal ones.
     """
 

@@ -54,6 +54,7 @@ class TaskVerification:
         table: The samples that were read; None without any.
         reported: The metric's value in results.yml, also of a task that is not valid; None without one.
         served: Which checkpoints its servers loaded, by their logs and the mounts of their containers; empty when not shown.
+        log_fix: What to do about the first fatal sign in its logs; empty without one.
     """
 
     task: str
@@ -66,6 +67,7 @@ class TaskVerification:
     table: SampleTable | None = None
     reported: ReportedScore | None = None
     served: tuple[str, ...] = ()
+    log_fix: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .checks import samples as counted
 from .checks.check import Check, Verdict, not_shown, worst
 from .expectation import Expectation
 from .launch_record import NO_RECORD, LaunchRecord
-from .metrics_file import ReasoningStats, ResponseStats, read_reasoning_stats, read_response_stats
+from .metrics_file import Metrics, ReasoningStats, ResponseStats, read_metrics
 from .results_yml import ReportedResults, ReportedScore, read_results
 from .run_config import RunConfig, read_run_config
 from .sample_table import SampleTable
@@ -114,6 +114,7 @@ def _verify_task(task: TaskDir, expectation: Expectation, record: LaunchRecord) 
         evidence.table,
         evidence.reported,
         identity.served(task, scan),
+        next((c.fix for c in scan.classes if c.severity == "fatal"), ""),
     )
 
 
@@ -157,7 +158,7 @@ def _checks(
 def _gather(task: TaskDir, expectation: Expectation) -> tuple[_Evidence, Expectation]:
     """What the files say, and the expectation with what only they can tell: the metric's spelling, the number of questions."""
     results, results_problem, config, config_problem = None, "", None, ""
-    stats, stats_problem, reasoning = None, "", None
+    metrics, stats_problem = Metrics(), ""
     try:
         results = read_results(task.artifacts)
     except BadInput as error:
@@ -167,7 +168,7 @@ def _gather(task: TaskDir, expectation: Expectation) -> tuple[_Evidence, Expecta
     except BadInput as error:
         config_problem = str(error)
     try:
-        stats, reasoning = read_response_stats(task.artifacts), read_reasoning_stats(task.artifacts)
+        metrics = read_metrics(task.artifacts)
     except BadInput as error:
         stats_problem = str(error)
     expectation = counting.as_named(expectation, results)
@@ -176,7 +177,16 @@ def _gather(task: TaskDir, expectation: Expectation) -> tuple[_Evidence, Expecta
     programs = counting.programs_of(task) if _aggregate_only(expectation) else None
     expectation = counting.with_own_count(expectation, table, results, reported, programs)
     return _Evidence(
-        results, results_problem, reported, table, config, config_problem, stats, stats_problem, reasoning, programs
+        results,
+        results_problem,
+        reported,
+        table,
+        config,
+        config_problem,
+        metrics.responses,
+        stats_problem,
+        metrics.reasoning,
+        programs,
     ), expectation
 
 

@@ -31,6 +31,8 @@ _SUCCESSES = (
     " AND instr(CAST(value AS TEXT), '\"status_code\": 200') > 0"
 )
 _OF_RUN = f"{_SUCCESSES} AND instr(CAST(value AS TEXT), ?) > 0"
+_LATEST = 4_102_444_800
+"""2100-01-01 in seconds since the epoch: no start is recorded later, and NaN is not before it."""
 _REUSE = re.compile(rb"(?m)^[ \t-]*reuse_cached_responses:[ \t]*(true|false)[ \t]*\r?$")
 
 
@@ -115,7 +117,7 @@ class _State:
                 _start(latest, summed.get("inference_run_times"), run),
                 successes if isinstance(successes, int) else None,
             )
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
             return cls(0, 0, None, None)
 
 
@@ -123,7 +125,7 @@ def _start(latest: dict[str, Any], times: Any, run: int) -> float | None:
     # The statistics hold seconds since the epoch, the list of starts only the container's local time without an offset.
     recorded = times.get(str(run), {}).get("run_start") if isinstance(times, dict) else None
     if isinstance(recorded, int | float):
-        return float(recorded)
+        return float(recorded) if 0 < recorded < _LATEST else None
     return datetime.fromisoformat(latest["start"]).timestamp()
 
 

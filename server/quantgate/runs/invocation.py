@@ -1,4 +1,4 @@
-"""One state for an invocation of several tasks, and the log files that a caller means."""
+"""One state for an invocation of several tasks."""
 
 from __future__ import annotations
 

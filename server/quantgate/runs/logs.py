@@ -15,13 +15,10 @@ from .opening import open_file
 from .rundir import TaskDir
 from .sanitise import decode
 from .scanner import files
-from .scanner.files import MAX_FILES
-from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page, share
+from .scanner.pages import CONTEXT_BYTES, MAX_BYTES, page
 from .scanner.reading import read_at
 
 Role = Literal["client", "server", "slurm", "proxy", "export", "install", "runner"]
-
-__all__ = ["MAX_BYTES", "MAX_FILES", "MAX_LINES", "LogEntry", "LogFile", "Role", "share"]
 
 MAX_LINES = 500
 
@@ -72,9 +69,21 @@ def log_files(task: TaskDir) -> list[LogFile]:
     A link that leads out of the run's directory is no log of it: `foreign_links` names those.
     """
     found, _ = _listing(task)
-    ordered = files.newest_first(found, files.chain_of(str(task.path)))
+    return _ordered(task, found, files.chain_of(str(task.path)))
+
+
+def deciding_logs(task: TaskDir) -> list[LogFile]:
+    """Those of `log_files` that no later job or attempt of the task took over from: how it ended, they tell."""
+    found, _ = _listing(task)
+    chain = files.chain_of(str(task.path))
+    earlier = files.earlier_jobs(found, chain)
+    return _ordered(task, [f for f in found if f.job not in earlier] or found, chain)
+
+
+def _ordered(task: TaskDir, found: list[files.Found], chain: dict[str, int]) -> list[LogFile]:
     return [
-        LogFile(task.directory, task.logs / f.name, cast(Role, f.role), f.size, f.modified) for f in ordered[:MAX_FILES]
+        LogFile(task.directory, task.logs / f.name, cast(Role, f.role), f.size, f.modified)
+        for f in files.newest_first(found, chain)[: files.MAX_FILES]
     ]
 
 

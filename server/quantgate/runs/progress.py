@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from .stages import Stages
 
 PER_SAMPLE_FILES = ("eval_results_loose.jsonl",)
 """Files with one line per scored sample, written at the end, by harness: ifbench."""
+MOST_SCORED = 256 << 20
+"""Bytes of such a file; the lines of a larger one are not counted."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def _scored_lines(artifacts: Path) -> int | None:
     for name in PER_SAMPLE_FILES:
         try:
             with open_file(artifacts / name) as file:
+                if os.fstat(file.fileno()).st_size > MOST_SCORED:
+                    return None
                 count, last = 0, b"\n"
                 while block := file.read(1 << 20):
                     count, last = count + block.count(b"\n"), block[-1:]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 
-from .logs import LogFile, log_files
+from .logs import LogFile
 from .opening import open_file
 from .rundir import TaskDir
-from .sanitise import decode, one_line
-from .scanner.reading import read_at
+from .sanitise import one_line
 from .scanner.tracebacks import TracebackReader
-from .scanning.signatures import TRACEBACK, SignatureTable, load_signatures
 from .stages import SERVER_ERROR_MARKER
+from .tails import Line, first_fatal, tails
 
 REASON_CHARACTERS = 300
-TAIL_BYTES = 256 * 1024
-"""How much of the end of each log is looked at."""
+_Tails = list[tuple[LogFile, list[Line]]]
 
 _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]{0,200})?(?:Error|Exception|Interrupt|Exit|Refused|Timeout|Failure)\b(?::|$)"
@@ -33,9 +30,8 @@ def failure_reason(task: TaskDir) -> str:
     marker = _server_error(task)
     if marker:
         return marker
-    tails = [(log, _tail_lines(log)) for log in log_files(task) if log.role != "export"]
-    table = load_signatures()
-    return _signature(tails, table) or _with_the_endpoint(_exception(tails), tails) or _last_words(tails)
+    found = tails(task)
+    return _signature(found) or _with_the_endpoint(_exception(found), found) or _last_words(found)
 
 
 def _server_error(task: TaskDir) -> str:
@@ -49,57 +45,44 @@ def _server_error(task: TaskDir) -> str:
         return ""
 
 
-def _tail_lines(log: LogFile) -> list[str]:
-    try:
-        with open_file(log.path) as file:
-            size = os.fstat(file.fileno()).st_size
-            raw = read_at(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
-    except OSError:
-        return []
-    return decode(raw).split("\n")
-
-
-def _signature(tails: list[tuple[LogFile, list[str]]], table: SignatureTable) -> str:
-    for log, lines in tails:
-        for line in lines:
-            if len(line) > TAIL_BYTES // 4:
-                continue
-            hits, _ = table.judge(line)
-            fatal = next((h for h in hits if h.severity == "fatal" and h.name != TRACEBACK), None)
-            if fatal is not None:
-                return one_line(f"{fatal.meaning} {log.path.name}: {line.strip()}", REASON_CHARACTERS)
+def _signature(found: _Tails) -> str:
+    for log, lines in found:
+        fatal = first_fatal(lines)
+        if fatal is not None:
+            number, sign = fatal
+            return one_line(f"{sign.meaning} {log.path.name}: {lines[number].text.strip()}", REASON_CHARACTERS)
     return ""
 
 
-def _exception(tails: list[tuple[LogFile, list[str]]]) -> str:
-    for log, lines in tails:
+def _exception(found: _Tails) -> str:
+    for log, lines in found:
         reader, last = TracebackReader(), ""
         for line in lines:
-            raised = reader.feed(line[:2000])
+            raised = reader.feed(line.text)
             if raised is not None:
                 last = str(raised)
-            elif not reader.inside and _EXCEPTION.match(line[:2000]):
-                last = line
+            elif not reader.inside and _EXCEPTION.match(line.text):
+                last = line.text
         if last:
             return one_line(f"{log.path.name}: {last}", REASON_CHARACTERS)
     return ""
 
 
-def _with_the_endpoint(reason: str, tails: list[tuple[LogFile, list[str]]]) -> str:
+def _with_the_endpoint(reason: str, found: _Tails) -> str:
     """A harness sees only that nemo-evaluator's adapter answered 500; the adapter's own line says that nobody was there."""
     if not reason or "onnect" in reason:
         return reason
-    for _, lines in tails:
+    for _, lines in found:
         for line in reversed(lines):
-            seen = _UNREACHED.search(line[:2000])
+            seen = _UNREACHED.search(line.text)
             if seen is not None:
                 return one_line(f"the endpoint did not answer ({seen[1]}); {reason}", REASON_CHARACTERS)
     return reason
 
 
-def _last_words(tails: list[tuple[LogFile, list[str]]]) -> str:
-    for log, lines in tails:
-        last = next((line for line in reversed(lines) if line.strip()), "")
+def _last_words(found: _Tails) -> str:
+    for log, lines in found:
+        last = next((line.text for line in reversed(lines) if line.text.strip()), "")
         if last:
             return one_line(f"{log.path.name}: {last}", REASON_CHARACTERS)
     return ""

@@ -59,9 +59,9 @@ class TaskStatus:
     task: str
     state: State
     reason: str
-    samples_done: int | None
-    samples_expected: int | None
-    eta_seconds: int | None
+    samples_done: int | None = None
+    samples_expected: int | None = None
+    eta_seconds: int | None = None
     exit_code: int | None = None
     scheduler_state: str = ""
     job_ids: tuple[str, ...] = ()
@@ -83,7 +83,8 @@ def task_status(task: TaskDir, expected: int | None = None, now: datetime | None
     """
     now = now or datetime.now(UTC)
     if not task.path.is_dir():
-        return TaskStatus(task.directory, "unknown", f"the run directory {task.path} is gone", None, expected, None)
+        gone = f"the run directory {task.path} is gone"
+        return TaskStatus(task.directory, "unknown", gone, samples_expected=expected)
     stages = read_stages(task.logs)
     judged = _judge(task, stages, now)
     if judged.state in ("interrupted", "unknown", "cancelled"):

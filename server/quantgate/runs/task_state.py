@@ -29,4 +29,4 @@ def state_of(task: TaskDir, expected: int | None = None) -> TaskStatus:
     seen = remote_status.see(replace(there, only=""), {} if expected is None else {task.directory: expected})
     found = next((row for row in seen.tasks if row.task == task.directory), None)
     state = seen.state or "unknown"
-    return found or TaskStatus(task.directory, state, seen.reason, None, expected, None)
+    return found or TaskStatus(task.directory, state, seen.reason, samples_expected=expected)

@@ -49,7 +49,7 @@ def completed(place: str, argument: str, begun: str) -> Completion | None:
     except QuantgateError:
         # No completion is a smaller loss than an error in the middle of typing.
         return None
-    shown = [redact.redact(value) for value in found[:MOST_VALUES]]
+    shown = [redact.shown(value) for value in found[:MOST_VALUES]]
     return Completion(values=shown, total=len(found), has_more=len(found) > len(shown))
 
 
@@ -87,9 +87,9 @@ def _reports(begun: str) -> list[str]:
 
 
 def _checkpoints(begun: str) -> list[str]:
-    from ..workspace import find_workspaces
+    from .. import workspaces
 
-    return _fitting([str(path) for place in find_workspaces() for path in place.checkpoints], begun)
+    return _fitting([str(path) for place in workspaces.find().workspaces for path in place.checkpoints], begun)
 
 
 _SOURCES: Mapping[tuple[str, str], Callable[[str], list[str]]] = {

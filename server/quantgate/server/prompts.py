@@ -10,6 +10,7 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 
+from .. import visible
 from ..tools.next_call import call
 from .offering import Offer
 
@@ -194,4 +195,4 @@ def _as_prompt(request: Request) -> Prompt:
 
 def _plain(value: str) -> str:
     """An argument as one line: what is pasted from elsewhere must not read as a paragraph of the prompt."""
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", str(value)).strip()[:MOST_ARGUMENT]
+    return visible.text(re.sub(r"[\s\x00-\x1f\x7f]+", " ", str(value)).strip()[:MOST_ARGUMENT])

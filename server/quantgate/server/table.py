@@ -37,13 +37,13 @@ async def _permitted(spec: ToolSpec, call: dict[str, Any], context: Any) -> Tool
                 return await _called(spec, call, context)
         except consent.ConsentNeeded as needed:
             refusals.append(needed)
-            answer = await asking.permission(refusals, context) if len(refusals) <= MOST_FORMS else None
-            if answer is None:
+            said = await asking.permission(refusals, context) if len(refusals) <= MOST_FORMS else None
+            if said is None:
                 raise
-        if isinstance(answer, InputRequiredResult):
-            return answer
-        granted |= answer.tokens
-        with consent.given(granted, answer.outcome):
+        if isinstance(said, InputRequiredResult):
+            return said
+        granted |= said.tokens
+        with consent.given(granted, said.outcome):
             # A no ends it here, and the refusal says how it was given.
             consent.require(refusals[-1].questions)
 

@@ -8,14 +8,14 @@ with the sides swapped the bounds are mirrored.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantgate.statistics import normal, unseen
-from quantgate.statistics.clustering import TINY, FloatArray, Units, units
+from quantgate.statistics import normal
+from quantgate.statistics.clustering import TINY, FloatArray, Units
 
 EXACT_UP_TO = 13
 """Up to so many units all sign vectors are tried (8,192)."""
@@ -97,65 +97,12 @@ class Flipped:
         return Flipped(-self.means[::-1], self.empty)
 
 
-def bca(
-    differences: FloatArray,
-    alpha: float,
-    *,
-    groups: Sequence[Hashable] | None = None,
-    weights: FloatArray | None = None,
-    resamples: int = 9999,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Bounds on the mean difference, each at one-sided `alpha`, by the bias-corrected and accelerated bootstrap over units.
-
-    Efron (1987), "Better bootstrap confidence intervals", JASA 82. Of equal differences it can say nothing: low and high are
-    their value.
-
-    Args:
-        differences: Candidate - baseline per question, (N,).
-        groups: A label per question, (N,); whole groups are drawn.
-        weights: What each question counts, (N,).
-
-    Raises:
-        ValueError: As for `clustering.units`.
-    """
-    resampled = resample(units(differences, groups, weights), resamples, seed)
-    return resampled.bound(alpha), resampled.bound(1.0 - alpha)
-
-
-def sign_flip(
-    differences: FloatArray,
-    margin: float,
-    *,
-    groups: Sequence[Hashable] | None = None,
-    weights: FloatArray | None = None,
-    permutations: int = 9999,
-    seed: int = 0,
-) -> float:
-    """P value of the hypothesis mean(d) <= -margin, from flipping the signs of d + margin, by group where there are some.
-
-    Exact for up to 13 units; otherwise (1 + as extreme) / (1 + permutations), so that it is never 0: Phipson and Smyth (2010),
-    "Permutation p-values should never be zero". For the other direction swap the sides and negate the margin.
-
-    Args:
-        differences: Candidate - baseline per question, (N,).
-        margin: The largest drop to be tolerated.
-        groups: A label per question, (N,).
-        weights: What each question counts, (N,).
-
-    Raises:
-        ValueError: As for `clustering.units`.
-    """
-    return flips(units(differences, groups, weights), permutations, seed).p_at_most(-margin)
-
-
-def no_discordance_bound(n: int, alpha: float) -> float:
-    """The upper bound on the drop when none of n questions changed: 1 - alpha^(1/n); see `unseen`."""
-    return unseen.share(n, alpha)
-
-
 def resample(found: Units, resamples: int, seed: int) -> Resampled:
-    """Draw whole units with replacement, as many as there are, and take the weighted mean of each draw."""
+    """Draw whole units with replacement, as many as there are, and take the weighted mean of each draw.
+
+    The bounds are those of the bias-corrected and accelerated bootstrap: Efron (1987), "Better bootstrap confidence intervals",
+    JASA 82. Of equal differences it can say nothing: both are their value.
+    """
     distinct = _distinct(found)
     random = np.random.default_rng((seed, 1))
     shares = distinct.counts / found.count
@@ -176,7 +123,11 @@ def resample(found: Units, resamples: int, seed: int) -> Resampled:
 
 
 def flips(found: Units, permutations: int, seed: int) -> Flipped:
-    """Flip the signs of units, in every way for few units and at random for more."""
+    """Flip the signs of units: in every way for up to 13, and at random for more.
+
+    The p value is then (1 + as extreme) / (1 + permutations), so that it is never 0: Phipson and Smyth (2010), "Permutation
+    p-values should never be zero".
+    """
     if found.count <= EXACT_UP_TO:
         chosen = (np.arange(2**found.count)[:, None] >> np.arange(found.count)) & 1
         return _flipped(chosen @ found.sums, chosen @ found.weights, 0)

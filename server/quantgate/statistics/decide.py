@@ -19,7 +19,7 @@ import numpy as np
 
 from quantgate.statistics import bootstrap, clustering, paired, power, skewness, tango, unseen
 from quantgate.statistics.clustering import TINY, FloatArray, Units
-from quantgate.statistics.decision import Decision, Method, apart, in_words, nothing, points, verdict
+from quantgate.statistics.decision import HOW, Decision, Method, apart, in_words, nothing, points, verdict
 from quantgate.statistics.standard_error import sandwich
 
 FEW_QUESTIONS = 100
@@ -168,7 +168,6 @@ def _judged(found: Units, margin: float, alpha: float, method: Method, bounds: _
         smallest_margin=max(smallest, unseen.share(found.effective, alpha)),
         questions_needed=max(needed, math.ceil(unseen.questions(margin, alpha) * alone - 1e-9)),
         questions=found.questions,
-        discordant=found.changed,
         p_regression=bounds.p_regression,
     )
 
@@ -192,10 +191,7 @@ def _how(method: Method, found: Units, missed: bool) -> str:
     counts = f"{found.changed} of {found.count} {unit} changed"
     if found.constant:
         return f"{counts}, all alike: the bounds are those of what {found.count} {unit} may have missed"
-    how = {
-        "tango": "Tango's score interval",
-        "bootstrap": f"BCa bootstrap, sign-flip test and t interval over {unit}, the widest bounds of all",
-    }.get(method, f"paired t interval over {unit}, with and without its skewness, the wider bounds of both")
+    how = HOW[method].format(unit=unit)
     return f"{how}; {counts}" + (
         f"; the lower bound is that of what {found.count} {unit} may have missed" if missed else ""
     )
@@ -213,6 +209,5 @@ def _of_one(found: Units) -> Decision:
         p_drop=1.0,
         p_regression=1.0,
         questions=found.questions,
-        discordant=found.changed,
         reasons=(f"{reason} shows no spread: any true difference is possible",),
     )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
 Method = Literal["paired", "tango", "bootstrap", "aggregate", "none"]
+
+
+HOW: Mapping[Method, str] = {
+    "paired": "paired t interval over {unit}, with and without its skewness, the wider bounds of both",
+    "tango": "Tango's score interval",
+    "bootstrap": "BCa bootstrap, sign-flip test and t interval over {unit}, the widest bounds of all",
+}
+"""What each method is, in words: for a decision's reason and for the reports."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,6 @@ class Decision:
         smallest_margin: What these questions could certify at no true drop with 80 % power.
         questions_needed: For the asked margin at no true drop with 80 % power; 0 when unknown.
         questions: How many were judged.
-        discordant: How many of them differ between the two sides (clusters, where there are some).
         reasons: The deciding one first.
     """
 
@@ -39,7 +47,6 @@ class Decision:
     smallest_margin: float | None = None
     questions_needed: int = 0
     questions: int = 0
-    discordant: int = 0
     reasons: tuple[str, ...] = ()
     p_regression: float | None = None
 

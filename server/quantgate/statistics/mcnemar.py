@@ -1,34 +1,20 @@
 """McNemar's test of paired yes-no answers: whether gains and losses are equally frequent.
 
 It describes and does not decide: that no difference was found is no evidence that there is none. `gained` counts the questions
-that only the candidate answered right, `lost` those that only the baseline did; every two-sided p is the same with the two swapped.
-The four versions are compared in Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
+that only the candidate answered right, `lost` those that only the baseline did.
+Each p is two-sided, and the same with the two swapped. Both are compared in
+Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class ChiSquare:
-    """A statistic with one degree of freedom, and its upper tail."""
-
-    statistic: float
-    p: float
 
 
 def exact(gained: int, lost: int) -> float:
     """Two-sided p, conditional on the number of discordant pairs; 1 without any."""
     _counts(gained, lost)
     return min(1.0, 2.0 * _at_most(min(gained, lost), gained + lost))
-
-
-def exact_drop(gained: int, lost: int) -> float:
-    """One-sided p of the hypothesis that losses are not more frequent than gains: small means a drop."""
-    _counts(gained, lost)
-    return _at_most(gained, gained + lost)
 
 
 def mid_p(gained: int, lost: int) -> float:
@@ -39,23 +25,6 @@ def mid_p(gained: int, lost: int) -> float:
         return 1.0
     half = _exactly(min(gained, lost), pairs)
     return 1.0 - 0.5 * half if gained == lost else exact(gained, lost) - half
-
-
-def asymptotic(gained: int, lost: int) -> ChiSquare:
-    """McNemar's chi-square, (gained - lost)^2 / (gained + lost), without a correction."""
-    _counts(gained, lost)
-    return _chi_square(abs(gained - lost), gained + lost)
-
-
-def corrected(gained: int, lost: int) -> ChiSquare:
-    """The same with Edwards's continuity correction, (|gained - lost| - 1)^2 / (gained + lost)."""
-    _counts(gained, lost)
-    return _chi_square(max(0, abs(gained - lost) - 1), gained + lost)
-
-
-def _chi_square(apart: int, pairs: int) -> ChiSquare:
-    statistic = apart * apart / pairs if pairs else 0.0
-    return ChiSquare(statistic, math.erfc(math.sqrt(statistic / 2.0)))
 
 
 def _counts(*counts: int) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from quantgate.statistics import clustering, unseen
-from quantgate.statistics.clustering import FloatArray
 from quantgate.statistics.standard_error import sandwich
 
 
@@ -46,37 +44,24 @@ class PairedTest:
         return float(stdtr(self.df, (self.delta - bound) / self.standard_error))
 
 
-def noninferiority(
-    differences: FloatArray,
-    margin: float,
-    alpha: float = 0.05,
-    *,
-    groups: Sequence[Hashable] | None = None,
-    weights: FloatArray | None = None,
-) -> PairedTest:
+def of_units(units: clustering.Units, margin: float, alpha: float) -> PairedTest:
     """Test whether the mean difference is above -margin.
 
-    The standard error is sd(ddof=1) / sqrt(N) with N - 1 degrees of freedom; with groups or weights the clustered one of
-    `standard_error.clustered_mean` with G - 1. Repeats are averaged per question before: that is the same as clustering them.
+    The standard error is that of `standard_error.sandwich`, with one degree of freedom less than there are units: questions, or
+    groups of them. Repeats are averaged per question before: that is the same as clustering them.
 
     One unit shows no spread: the bounds are then the ends of the scale, -1 and 1. All units equal show none either: low = high =
     delta, `degenerate` is set, and the p values are those of `unseen`, which assume nothing. Neither may be judged by the
     interval; `decide` uses the bounds of `unseen` as well.
 
     Args:
-        differences: Candidate - baseline per question on the scale -1 to 1, (N,).
+        units: Differences candidate - baseline on the scale -1 to 1.
         margin: The largest drop to be tolerated, 0 to 1.
-        groups: A label per question for questions that belong together, (N,).
-        weights: What each question counts, (N,).
+        alpha: One-sided.
 
     Raises:
-        ValueError: As for `clustering.units`, or alpha is not between 0 and 0.5.
+        ValueError: Alpha is not between 0 and 0.5.
     """
-    return of_units(clustering.units(differences, groups, weights), margin, alpha)
-
-
-def of_units(units: clustering.Units, margin: float, alpha: float) -> PairedTest:
-    """`noninferiority` of differences that are summed by unit already."""
     delta, error, df = units.mean, sandwich(units.residuals), units.count - 1
     if error is None:
         return PairedTest(delta, math.inf, 0, -1.0, 1.0, 1.0, 1.0, units.questions, degenerate=True)

@@ -32,22 +32,6 @@ def questions_needed(
     return _whole(_reach(alpha, power) ** 2 * variance_of_d / (margin - delta) ** 2)
 
 
-def questions_to_detect(effect: float, variance_of_d: float, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Questions with which a two-sided test finds a true difference of this size with this power.
-
-    n = (z(1 - alpha / 2) + z(power))^2 variance / effect^2: equation 9 of Miller (2024), "Adding Error Bars to Evals",
-    arXiv:2411.00640, where the variance of the differences is omega^2 and the answers' own. It is a test for a difference;
-    not finding one certifies nothing.
-
-    Raises:
-        ValueError: The effect is 0, or an argument is out of range.
-    """
-    _check(variance_of_d, alpha, power)
-    if effect == 0.0:
-        raise ValueError("no number of questions finds an effect of 0")
-    return _whole(_reach(alpha / 2.0, power) ** 2 * variance_of_d / effect**2)
-
-
 def smallest_margin(variance_of_d: float, n: int, delta: float = 0.0, alpha: float = 0.05, power: float = 0.8) -> float:
     """The smallest margin that `n` questions certify with this power: `questions_needed`, solved for the margin.
 

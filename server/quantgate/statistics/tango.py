@@ -15,8 +15,8 @@ from quantgate.statistics import normal
 _HALVINGS = 60
 
 
-def interval(gained: int, lost: int, n: int, alpha: float = 0.05, *, two_sided: bool = False) -> tuple[float, float]:
-    """Bounds on the difference candidate - baseline, each at one-sided `alpha` (at half of it when `two_sided`).
+def interval(gained: int, lost: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Bounds on the difference candidate - baseline, each at one-sided `alpha`.
 
     Args:
         gained: Questions right on the candidate's side only.
@@ -29,7 +29,7 @@ def interval(gained: int, lost: int, n: int, alpha: float = 0.05, *, two_sided: 
     _counts(gained, lost, n)
     if not 0.0 < alpha < 0.5:
         raise ValueError("alpha is not between 0 and 0.5")
-    critical = normal.quantile(1.0 - (alpha / 2.0 if two_sided else alpha))
+    critical = normal.quantile(1.0 - alpha)
     return _lowest(gained, lost, n, critical), -_lowest(lost, gained, n, critical)
 
 

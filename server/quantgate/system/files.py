@@ -79,14 +79,19 @@ def take_over(descriptor: int, path: Path, old: os.stat_result) -> None:
     set_mode(descriptor, path, stat.S_IMODE(old.st_mode))
 
 
-def is_private(found: os.stat_result) -> bool:
+def is_private(found: os.stat_result, above: os.stat_result | None = None) -> bool:
     """Whether a directory is this user's, and nobody else may write into it.
+
+    Args:
+        found: The directory.
+        above: The one that it lies in, where that was let in already: its owner is as good (see `stranger`).
 
     On Windows the mode does not tell; the directories of quantgate lie in the user's profile there, which is private.
     """
     if sys.platform == "win32":
         return stat.S_ISDIR(found.st_mode)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    owners = {os.getuid(), above.st_uid if above is not None else os.getuid()}
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners and not found.st_mode & 0o022
 
 
 def stranger(found: os.stat_result) -> str:

@@ -35,6 +35,16 @@ def boot_id() -> str:
     return ""
 
 
+def process_namespace() -> str:
+    """The space in which process ids count, as Linux names it (`pid:[4026531836]`, pid_namespaces(7)); empty elsewhere.
+
+    A container may share host name and boot with the machine around it, and not the ids of processes.
+    """
+    with contextlib.suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return ""
+
+
 def start_ticks(pid: int) -> int:
     """When a process started, in clock ticks since the boot; 0 where the kernel does not tell or there is no such process.
 

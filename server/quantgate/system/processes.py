@@ -21,7 +21,6 @@ ENDING: tuple[signal.Signals, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
 """The signals by which a person, a closed terminal or the system ends a program."""
-HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 
 
 def own_group() -> dict[str, Any]:
@@ -48,6 +47,20 @@ def end_group(leader: int, *, force: bool) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL if force else signal.SIGTERM)
+
+
+def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """End a child that was started with `own_group`, with all that it left in its group, and wait for its end.
+
+    Args:
+        process: The child; its end is waited for here only, or just was.
+        seconds: What it gets to end politely, and then to be gone.
+    """
+    for force in (False, True):
+        # By force in any case: a leader that ends politely may leave others behind. Its id is not given again so soon.
+        end_group(process.pid, force=force)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
 
 
 def _end_tree(leader: int) -> None:

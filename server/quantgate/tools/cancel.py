@@ -62,7 +62,7 @@ def _job_ids(done: Cancellation, task: str) -> list[str]:
     if done.jobs:
         return list(done.jobs.get(task, ()))
     index = task.rpartition(".")[2]
-    return [f"{done.run.invocation_id}.{index}"] if index.isdigit() else []
+    return [f"{done.run.invocation_id}.{index}"] if index.isdecimal() else []
 
 
 def _warnings(done: Cancellation) -> list[str]:

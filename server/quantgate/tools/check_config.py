@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..evalconfig import lint
 from ..evalconfig.document import located
 from ..evalconfig.images import images
+from ..gates.planning.preflight import preflight as look
 from ..redact import redact
 from .findings import FindingRow, finding_row, mending
 from .next_call import call, whole
@@ -80,9 +81,6 @@ def _preflight(path: Path, report: lint.Report) -> tuple[lint.Report, dict[str, 
         return report, {}, ["The cluster was not looked at: the config does not compose."]
     if report.composed.executor != "slurm":
         return report, {}, ["There is nothing to preflight: the config does not run on a Slurm cluster."]
-    # Imported here: a server that starts does not need this room.
-    from ..gates.planning.preflight import preflight as look
-
     found = look(path, report)
     return found.report, dict(found.seen), list(found.warnings)
 

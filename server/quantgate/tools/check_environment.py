@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -105,8 +106,29 @@ def check_environment(
     return CheckEnvironmentResult(
         next_step=_next_step(found, {"workspace": workspace, "config": config, "host": host}),
         warnings=_warnings(note, found),
-        **environment.as_rows(found),
+        **_rows(found),
     )
+
+
+def _rows(found: environment.Environment) -> dict[str, Any]:
+    return {
+        "ready": not found.blockers,
+        "blockers": found.blockers,
+        "launcher": asdict(found.launcher),
+        "containers": asdict(found.containers),
+        "credentials": [asdict(c) for c in found.credentials],
+        "clusters": [asdict(c) | {"accounts": list(c.accounts)} for c in found.clusters],
+        "workspaces": [
+            {
+                "path": str(w.path),
+                "checkpoints": [str(p) for p in w.checkpoints],
+                "configs": [str(p) for p in w.configs],
+                "runs": [str(p) for p in w.runs],
+                "patches": [{"path": str(p.path), "carry": p.carry} for p in w.patches],
+            }
+            for w in found.workspaces
+        ],
+    }
 
 
 def _warnings(note: str, found: environment.Environment) -> list[str]:

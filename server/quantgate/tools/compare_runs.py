@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from ..compare import cautions, comparing
+from ..compare.outcome import Comparison, TaskComparison
+from ..compare.report.saving import save
+from ..compare.verdict import main_reason
 from .next_call import call
 from .spec import ToolResult
-
-if TYPE_CHECKING:
-    from ..compare.outcome import Comparison, TaskComparison
 
 MOST_ROWS = 40
 MOST_TASKS = 60
@@ -120,8 +121,6 @@ def compare_runs(
     Use it when verify_run calls both valid. Not for one run: that is verify_run. Not for canaries: that is run first.
     Example: compare_runs(baseline="4f0c9d1e7b2d4860", candidate="77ab01c2d3e4f506", margin=0.01)
     """
-    from ..compare import cautions, comparing
-
     comparison = comparing.compare(baseline, candidate, margin, published)
     path = _saved(comparison, report) if report.strip() else ""
     found = comparison.comparability
@@ -150,14 +149,10 @@ def compare_runs(
 
 
 def _saved(comparison: Comparison, path: str) -> str:
-    from ..compare.report.saving import save
-
-    return str(save(comparison, path.strip()).html)
+    return str(save(comparison, path.strip()))
 
 
 def _row(task: TaskComparison, alpha: float) -> TaskRow:
-    from ..compare.verdict import main_reason
-
     flips = task.flips
     return TaskRow(
         task=task.task,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..evalconfig import lint
+from ..nemotron import commands, compiling, provenance, squashing
+from ..nemotron.compiling import Compiled
+from ..nemotron.squash import SquashPlan
 from ..redact import redact
 from .next_call import call
 from .spec import ToolResult
-
-if TYPE_CHECKING:
-    from ..nemotron.compiling import Compiled
-    from ..nemotron.squash import SquashPlan
 
 MAX_CHANGES = 80
 CANARY_SAMPLES = 10
@@ -71,8 +72,6 @@ def compile_config(
     Not for a new config: that is build_config.
     Example: compile_config(recipe="model_eval", config="tiny_chat", overrides=["output_dir=./output/eval-tiny-chat"])
     """
-    from ..nemotron import commands, compiling, provenance  # not at the server's start
-
     compiled = compiling.compile_request(
         compiling.Request(
             config=config,
@@ -105,8 +104,6 @@ def compile_config(
 
 def _squashed(path: str, plan: SquashPlan) -> list[str]:
     """Import the images of a plan; what the caller must know of it."""
-    from ..nemotron import squashing
-
     if not plan.images:
         return [_short(f"no image was imported: {plan.reason}")]
     if squashing.hindrances(path, plan):
@@ -127,10 +124,6 @@ def _short(text: str) -> str:
 
 def _findings(path: str) -> tuple[int, list[str]]:
     """How many errors check_config would find, and the first of them as a warning."""
-    from pathlib import Path
-
-    from ..evalconfig import lint
-
     errors = [f for f in lint.check(Path(path)).findings if f.severity == "error"]
     first = [f"check_config finds {f.rule} at {f.path or f'line {f.line}'}: {f.message}" for f in errors[:3]]
     return len(errors), [_short(text) for text in first]

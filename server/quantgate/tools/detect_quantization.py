@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..checkpoint import recommend, serving
+from ..checkpoint.inspection import Inspection, inspect_model
+from ..checkpoint.megatron import iteration as megatron
+from ..checkpoint.quantization_record import QuantizationRecord
+from ..checkpoint.tables import Gpu
+from ..gates.permission import contact
 from ..redact import redact
 from .next_call import call
 from .read_model_config import NO_EXPORT
 from .spec import ToolResult
-
-if TYPE_CHECKING:
-    from ..checkpoint import recommend, serving
-    from ..checkpoint.inspection import Inspection
-    from ..checkpoint.tables import Gpu
 
 MAX_MODULES = 30
 MAX_EVIDENCE = 20
@@ -103,11 +105,6 @@ def detect_quantization(
     that is read_model_config. An unknown format is called unknown, never guessed.
     Example: detect_quantization(model="/models/Qwen3-8B-NVFP4", gpu_arch="B200")
     """
-    # Imported here: a server that starts does not need this room.
-    from ..checkpoint import recommend, serving
-    from ..checkpoint.inspection import inspect_model
-    from ..gates.permission import contact
-
     wanted = serving.check_framework(framework)
     gpu = serving.find_gpu(gpu_arch)
     contact.require_allowed(model)
@@ -115,7 +112,7 @@ def detect_quantization(
     record = inspected.record
     advice = _advice(inspected, wanted, gpu)
     excluded = list(record.excluded_modules)
-    warnings = [*inspected.warnings, *advice.warnings, *_warnings(inspected)]
+    warnings = [*inspected.warnings, *advice.warnings, *_warnings(inspected), *_uncounted(record)]
     return Quantization(
         quantized=record.quantized,
         known=record.known,
@@ -124,7 +121,7 @@ def detect_quantization(
         kv_cache_algorithm=redact(record.kv_cache_algorithm),
         group_size=record.group_size,
         bits=record.bits,
-        excluded_modules=[redact(name[:200]) for name in excluded[:MAX_MODULES]],
+        excluded_modules=[redact(name)[:200] for name in excluded[:MAX_MODULES]],
         layers={redact(k): n for k, n in list(record.layers.items())[:MAX_FORMATS]},
         producer=redact(record.producer),
         evidence=[
@@ -145,9 +142,6 @@ def detect_quantization(
 
 
 def _advice(inspected: Inspection, framework: str, gpu: Gpu | None) -> serving.Advice:
-    from ..checkpoint import serving
-    from ..checkpoint.megatron import iteration as megatron
-
     if inspected.source.megatron:
         return serving.Advice(False, megatron.SERVING, source=megatron.SOURCE)
     return serving.advise(inspected.record, framework, gpu, inspected.facts)
@@ -192,6 +186,16 @@ def _warnings(inspected: Inspection) -> list[str]:
     if inspected.facts.no_chat_template and not inspected.facts.no_tokenizer:
         found.append("there is no chat template: a base model, or an export that lost it")
     return found
+
+
+def _uncounted(record: QuantizationRecord) -> Iterator[str]:
+    """What was cut besides the modules, which `omitted` counts."""
+    for what, rows, most in (
+        ("formats of layers", record.layers, MAX_FORMATS),
+        ("fields of the evidence", record.evidence, MAX_EVIDENCE),
+    ):
+        if len(rows) > most:
+            yield f"{len(rows) - most} more {what} are not listed"
 
 
 def _next_step(inspected: Inspection, supported: bool | None, model: str, framework: str, gpu_arch: str) -> str:

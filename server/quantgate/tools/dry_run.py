@@ -141,6 +141,8 @@ def _passed_warnings(outcome: launching.DryRun) -> list[str]:
     warnings, path = [], str(outcome.plan.path)
     if outcome.kept.problem:
         warnings.append(f"The generated scripts were not kept: {outcome.kept.problem}")
+    if (more := len(outcome.kept.files) - MAX_SCRIPTS) > 0:
+        warnings.append(f"{more} more generated scripts lie in the same directory.")
     if outcome.plan.unseen_checkpoint:
         warnings.append(
             f"The checkpoint on the cluster ({outcome.plan.unseen_checkpoint[:200]}) is not part of the fingerprint: no gate "

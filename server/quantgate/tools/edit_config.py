@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..evalconfig.edit import Edited, Request, edit
 from .findings import FindingRow, finding_row, mending
 from .next_call import call
 from .spec import ToolResult
-
-if TYPE_CHECKING:
-    from ..evalconfig.edit import Edited
 
 MAX_ROWS = 40
 MAX_DIFF = 12_000
@@ -68,8 +66,6 @@ def edit_config(
     Example: edit_config(config="eval.yaml", model="/models/X-NVFP4", add_tasks=["mmlu_pro"],
     set=["evaluation.nemo_evaluator_config.config.params.parallelism=16"])
     """
-    from ..evalconfig.edit import Request, edit  # with all rules of the lint: not at the server's start
-
     done = edit(
         config,
         Request(

@@ -74,12 +74,8 @@ def grep_slurm_logs(
     if run.remote is not None:
         remote_views.require(run)
         report = scan_remote(run.remote, pattern, task, roles)
-    elif run.directory is not None:
-        report = scan(_tasks(run.directory, task), pattern, roles)
     else:
-        raise UnknownName(
-            "run directory", invocation_id, fix="the run left no directory, or it was deleted; status tells more"
-        )
+        report = scan(_tasks(run.directory_of(invocation_id), task), pattern, roles)
     return _result(report, invocation_id)
 
 

@@ -7,14 +7,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..errors import BadInput, UnknownName
+from ..errors import BadInput
 from ..gates.judgement import judging
 from ..gates.views import lookup, remote_views
 from ..runs.clusters.remote import RemoteRun
 from ..runs.clusters.remote_logs import read_pages
 from ..runs.invocation import LIVE
-from ..runs.logs import MAX_LINES, LogEntry, foreign_links, read_tail, share
+from ..runs.logs import MAX_LINES, LogEntry, foreign_links, read_tail
 from ..runs.rundir import RunDir
+from ..runs.scanner.pages import share
 from ..runs.selection import ALL, select
 from ..runs.telling import telling_lines
 from .next_call import call
@@ -73,11 +74,8 @@ def logs(
     run = lookup.find(invocation_id)
     if run.remote is not None:
         return _remote(run, run.remote, invocation_id, task, source, file, lines, before)
-    if run.directory is None:
-        raise UnknownName(
-            "run directory", invocation_id, fix="the run left no directory, or it was deleted; status tells more"
-        )
-    files = select(run.directory, task=task, source=source, file=file)
+    directory = run.directory_of(invocation_id)
+    files = select(directory, task=task, source=source, file=file)
     if before and len(files) > 1:
         raise BadInput(
             "`before` is an offset in one file, and several match",
@@ -90,8 +88,8 @@ def logs(
     first_look = not before and not file and source == ALL
     return LogsResult(
         next_step=_next_step(invocation_id, view, entries),
-        warnings=_warnings(entries, lines) + _links(run.directory, task),
-        causes=_causes(run.directory, task, view) if first_look else [],
+        warnings=_warnings(entries, lines) + _links(directory, task),
+        causes=_causes(directory, task, view) if first_look else [],
         entries=[_entry(e) for e in entries],
         omitted=max(0, len(files) - MAX_FILES),
     )
@@ -105,7 +103,9 @@ def _remote(
     found = read_pages(there, task=task, source=source, file=file, lines=lines, before=before, most=MAX_FILES)
     view = judging.view(run)
     first_look = not before and not file and source == ALL
-    failed = [t for t in view.tasks if t.state == "failed" and task in ("", t.task)] if first_look else []
+    # A task is meant by its directory or its name; whose pages these are says which it was.
+    meant = {task, *(e.task for e in found.entries)}
+    failed = [t for t in view.tasks if t.state == "failed" and (not task or t.task in meant)] if first_look else []
     return LogsResult(
         next_step=_next_step(named, view, found.entries),
         warnings=[*_warnings(found.entries, lines), *found.notes],

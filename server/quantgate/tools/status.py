@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..errors import BadInput
 from ..gates.judgement import judging
-from ..gates.views import lookup, overview, remote_views, waiting
+from ..gates.views import overview, remote_views, waiting
 from ..runs.exports import records
 from ..runs.invocation import LIVE
 from ..runs.status import State, TaskStatus
@@ -156,7 +156,7 @@ def _row(view: judging.View, most: int) -> RunRow:
         executor=run.executor,
         state=view.state,
         reason=overview.reason(view),
-        run_dir=_place(run),
+        run_dir=run.place,
         gate=gate_row(view),
         exported=records.addresses(run.directory)[:MOST_JOBS] if run.directory and run.exported is None else [],
         tasks=[
@@ -173,14 +173,6 @@ def _row(view: judging.View, most: int) -> RunRow:
             for t in _chosen(view.tasks, most)
         ],
     )
-
-
-def _place(run: lookup.Run) -> str:
-    if run.remote is not None:
-        return run.remote.address
-    if run.exported is not None:
-        return run.exported.address
-    return str(run.directory.path) if run.directory else ""
 
 
 def _job_ids(invocation_id: str, task: str) -> list[str]:

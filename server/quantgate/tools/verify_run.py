@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..errors import UnknownName
 from ..gates.judgement import validating
 from ..gates.views import lookup, remote_files
 from ..results import verify
@@ -80,8 +79,7 @@ def verify_run(
     found, copy = lookup.find(run), None
     if found.remote is not None:
         found, copy = remote_files.copied(found)
-    if found.directory is None:
-        raise UnknownName("run directory", run, fix="the run left no directory, or it was deleted; status tells more")
+    found.directory_of(run)
     verification = validating.validate(found)
     return VerifyRunResult(
         next_step=_next_step(verification, found),
@@ -161,8 +159,7 @@ def _score(score: verify.Score | None) -> Score:
 
 
 def _next_step(verification: verify.Verification, found: lookup.Run) -> str:
-    place = found.remote.address if found.remote else str(found.directory.path) if found.directory else ""
-    named = found.exported.address if found.exported else found.invocation_id or place
+    named = found.place if found.exported else found.invocation_id or found.place
     if verification.verdict == "valid":
         return _after_a_valid_run(verification, found, named)
     read = call("logs", invocation_id=named)

@@ -63,7 +63,6 @@ def _fetch(client: Any, request: dict[str, Any]) -> dict[str, Any]:
         "experiment": _experiment(client, run.info.experiment_id),
         "name": str(run.info.run_name or "")[:300],
         "status": str(run.info.status),
-        "started": run.info.start_time or 0,
         "ended": run.info.end_time or 0,
         "deleted": str(run.info.lifecycle_stage) == "deleted",
         "tags": tags,

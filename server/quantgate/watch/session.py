@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Protocol, Self, TextIO
 
 from .. import children
 from ..errors import BadInput
 from ..gates.judgement import judging
-from ..gates.views import overview, waiting
+from ..gates.views import overview, remote_views, waiting
 from ..runs.invocation import LIVE
 from . import said
 
 DRAW_SECONDS = 1.0
 LOOKED_AT = 20
 """How many of the newest runs are looked at for one that is still going on."""
+DOUBT_SECONDS = 300.0
+"""How long a run on a cluster is watched while its state is not known: its scheduler or its file system may answer again."""
 SUCCEEDED, FAILED, NOT_KNOWN, INTERRUPTED = 0, 1, 3, 130
 
 
@@ -36,7 +39,7 @@ def watch(name: str = "", out: TextIO | None = None) -> int:
 
     Returns:
         0 when it succeeded (a canary: and passed), 1 when it failed, was cancelled or interrupted, 3 when its state cannot be
-        known, 130 when the person stopped watching.
+        known (of a run on a cluster: for five minutes), 130 when the person stopped watching.
 
     Raises:
         BadInput: There is no such run.
@@ -47,16 +50,29 @@ def watch(name: str = "", out: TextIO | None = None) -> int:
     try:
         with _screen(out) as screen:
             screen.show(view)
-            # A cluster that does not answer now may answer again; nothing is known of the run until then.
-            while (view.state in LIVE or view.state == "unreachable") and not children.wait(_pause(view)):
+            known = time.monotonic()
+            while _may_go_on(view, time.monotonic() - known) and not children.wait(_pause(view)):
                 view = waiting.views([chosen])[0]
                 screen.show(view)
+                if view.state != "unknown":
+                    known = time.monotonic()
     except KeyboardInterrupt:
         # Nothing was told to the run: it has processes and a session of its own.
         out.write(f"\nStopped watching; the run goes on. Watch it again: quantgate watch {said.shell_name(view)}\n")
         out.flush()
         return INTERRUPTED
     return exit_code(view)
+
+
+def _may_go_on(view: judging.View, doubt: float) -> bool:
+    """Whether to look again at a run that has not been known for so many seconds.
+
+    A cluster that does not answer now, or only in part, may answer again; nothing is known of the run until then.
+    """
+    if view.state != "unknown":
+        return view.state in LIVE or view.state == "unreachable"
+    there = view.run.remote is not None and not view.gone and not remote_views.forbidden(view.run)
+    return there and doubt < DOUBT_SECONDS
 
 
 def _pause(view: judging.View) -> float:

@@ -17,25 +17,24 @@ from tests.compare.report.hostile import STRINGS, hostile
 
 def test_without_a_path_it_is_kept_by_its_id_in_the_state_directory() -> None:
     saved = save(comparison())
-    assert saved.html.parent == workspace.reports_dir()
-    assert saved.html.with_suffix(".md") == saved.markdown
-    assert saved.uri == f"quantgate://reports/{saved.html.stem}"
-    assert identity.ID.fullmatch(saved.html.stem)
-    assert saved.html.stem.startswith("20261121194500-")
-    assert "Regression" in saved.html.read_text(encoding="utf-8")
+    assert saved.parent == workspace.reports_dir()
+    assert saved.with_suffix(".md").is_file()
+    assert identity.ID.fullmatch(saved.stem)
+    assert saved.stem.startswith("20261121194500-")
+    assert "Regression" in saved.read_text(encoding="utf-8")
 
 
 def test_with_a_path_both_forms_stand_there_and_a_copy_is_kept(tmp_path: Path) -> None:
     saved = save(comparison(), str(tmp_path / "pr.html"))
-    assert (saved.html, saved.markdown) == (tmp_path / "pr.html", tmp_path / "pr.md")
-    name = saved.uri.rpartition("/")[2]
-    assert stored.html(name) == saved.html.read_text(encoding="utf-8")
-    assert stored.markdown(name) == saved.markdown.read_text(encoding="utf-8")
+    assert saved == tmp_path / "pr.html"
+    name = identity.report_id(comparison())
+    assert stored.html(name) == saved.read_text(encoding="utf-8")
+    assert stored.markdown(name) == saved.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_a_directory_gets_it_under_its_id(tmp_path: Path) -> None:
     saved = save(comparison(), str(tmp_path))
-    assert saved.html == tmp_path / f"{identity.report_id(comparison())}.html"
+    assert saved == tmp_path / f"{identity.report_id(comparison())}.html"
 
 
 def test_a_report_may_be_replaced_by_a_newer_one(tmp_path: Path) -> None:
@@ -83,8 +82,8 @@ def test_the_heading_survives_any_name(text: str) -> None:
     saved = save(hostile(text))
     (row,) = stored.listing().reports
     assert row == identity.heading(hostile(text))
-    assert row.report_id == saved.html.stem
-    assert "-->" not in saved.markdown.read_text(encoding="utf-8").splitlines()[0][:-3]
+    assert row.report_id == saved.stem
+    assert "-->" not in saved.with_suffix(".md").read_text(encoding="utf-8").splitlines()[0][:-3]
 
 
 def test_the_list_has_the_newest_first_and_says_how_many_are_left_out() -> None:
@@ -99,6 +98,6 @@ def test_the_list_has_the_newest_first_and_says_how_many_are_left_out() -> None:
 
 @pytest.mark.parametrize("name", ["20260101000000-000000000000", "../ledger", "notes", ""])
 def test_an_unknown_id_is_refused_and_the_newest_named(name: str) -> None:
-    kept = save(comparison()).html.stem
+    kept = save(comparison()).stem
     with pytest.raises(UnknownName, match=kept):
         stored.html(name)

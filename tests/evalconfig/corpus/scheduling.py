@@ -27,7 +27,7 @@ def cases() -> Iterator[Case]:
     yield Case("C23", "nodes", put(put(SLURM, "execution.num_nodes", 3), "execution.num_instances", 2))
     for value in ("8", "gpus:8", "gpu:999", "gpu=8", "gpu:eight", 8):
         yield Case("D24", f"gres-{value}", put(SLURM, "execution.gres", value))
-    yield Case("D24", "gpus_per_node", put(SLURM, "execution.gpus_per_node", 64))
+    yield Case("D24", "gpus_per_node", put(put(SLURM, "execution.gpus_per_node", 64), "execution.gres", None))
     yield Case("S06", "relative", put(SLURM, "execution.output_dir", "results"))
     yield Case("S06", "home", put(SLURM, "execution.output_dir", "~/results"))
     yield Case("S01", "home-mounted", put(SLURM, "execution.mounts.mount_home", True))

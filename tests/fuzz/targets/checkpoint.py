@@ -40,7 +40,7 @@ def _call(data: bytes, room: Path) -> None:
     foreseen(lambda: detect_quantization(str(model), gpu_arch="H100"))
     foreseen(lambda: read_model_config(str(model), gpu_memory_gb=80, gpus=8, gpu_arch="B200"))
     foreseen(lambda: detect_quantization(str(room / "model"), framework="sglang"))
-    foreseen(lambda: sorted(identity.identity(model)))
+    foreseen(lambda: sorted(identity.identify(model)))
 
 
 def _seeds() -> dict[str, bytes]:
@@ -86,4 +86,4 @@ def _prepare() -> None:
             _call(data, Path(folder))
 
 
-TARGET = Target("checkpoint", _call, _seeds, seconds=12, prepare=_prepare)
+TARGET = Target("checkpoint", _call, _seeds, seconds=5, prepare=_prepare)

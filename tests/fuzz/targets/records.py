@@ -41,13 +41,13 @@ def _call(data: bytes, room: Path) -> None:
 def _read(room: Path, run: Path) -> None:
     from quantgate import origins
     from quantgate.gates import ledger
-    from quantgate.launcher import execdb, execdb_repair, recorded_config, runner_record, stamp
+    from quantgate.launcher import execdb, runner_record, stamp
     from quantgate.runs import answer_store
     from quantgate.tools.status import status
 
     foreseen(lambda: (execdb.invocations(), execdb.jobs(ID), execdb.jobs("")))
-    foreseen(lambda: recorded_config.config_of(ID))
-    foreseen(lambda: list(execdb_repair.records(room / EXEC, ID)) if (room / EXEC).is_file() else None)
+    foreseen(lambda: execdb.config_of(ID))
+    foreseen(lambda: list(execdb.records(ID)))
     foreseen(lambda: (ledger.attempts(), ledger.gate("f" * 64, "canary"), ledger.resumes(ID), ledger.contents_of("/x")))
     foreseen(lambda: stamp.read(run))
     found = runner_record.read_runner(run / "runner.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,16 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace") if path.is_file() and path.stat().st_size <= MOST else ""
 
 
+def _closed(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it may be anything, also a link that leads nowhere
+        path.chmod(0o600)
+
+
 def _env(path: Path) -> object:
     from quantgate import credentials
 
     (path.parent / "eval.yaml").write_text("x: ${oc.env:A}\ny: host:B\n")
-    path.chmod(0o600)
+    _closed(path)
     return len(credentials.environment(path.parent / "eval.yaml")), sorted(credentials.read_env_file(path))
 
 
@@ -70,7 +76,7 @@ def _known_hosts(path: Path) -> object:
 def _tokens(path: Path) -> object:
     from quantgate.server.http import tokens
 
-    path.chmod(0o600)
+    _closed(path)
     return [holder.name for holder in tokens.from_file(path)]
 
 

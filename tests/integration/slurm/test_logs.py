@@ -10,8 +10,9 @@ import pytest
 from quantgate.cluster import connection
 from quantgate.cluster.exchange import Done
 from quantgate.errors import BadInput, UnknownName
-from quantgate.runs.logs import log_files, read_tail, share
+from quantgate.runs.logs import log_files, read_tail
 from quantgate.runs.rundir import RunDir
+from quantgate.runs.scanner.pages import share
 from quantgate.tools.logs import logs
 
 from .cluster import Cluster

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.results.checks import endpoint
-from quantgate.results.metrics_file import ReasoningStats, ResponseStats, read_reasoning_stats
+from quantgate.results.metrics_file import ReasoningStats, ResponseStats, read_metrics
 from quantgate.results.run_config import RunConfig, read_run_config
 
 from ..building import EXPECTED
@@ -24,24 +24,26 @@ def _stats(**finish: int) -> ResponseStats:
 
 @pytest.mark.parametrize(("cut", "expected"), [(0, "ok"), (2, "ok"), (3, "warns"), (24, "warns"), (200, "warns")])
 def test_truncation_is_told_above_one_percent_and_never_breaks_a_run(cut: int, expected: str) -> None:
-    found = endpoint.truncation(_stats(stop=200 - cut, length=cut), None)
+    found = endpoint.truncation(_stats(stop=200 - cut, length=cut), None, EXPECTED)
     assert kind(found) == expected
     if cut == 24:
         assert found.detail == "12.0% of the answers were cut at the token limit (longest answer 512 tokens)"
 
 
 def test_requests_for_log_probabilities_are_cut_by_design() -> None:
-    assert kind(endpoint.truncation(replace(_stats(length=200), longest_completion_tokens=1), None)) == "ok"
-    assert kind(endpoint.truncation(replace(_stats(length=200), longest_completion_tokens=0), None)) == "warns"
+    assert kind(endpoint.truncation(replace(_stats(length=200), longest_completion_tokens=1), None, EXPECTED)) == "ok"
+    assert (
+        kind(endpoint.truncation(replace(_stats(length=200), longest_completion_tokens=0), None, EXPECTED)) == "warns"
+    )
 
 
 @pytest.mark.parametrize("word", ["length", "max_tokens", "LENGTH"])
 def test_the_samples_tell_of_truncation_where_the_statistics_do_not(word: str) -> None:
     rows = [row(i, essay(i), finish=word if i < 5 else "stop") for i in range(20)]
-    assert endpoint.truncation(_stats(), table(rows)).detail.startswith(
+    assert endpoint.truncation(_stats(), table(rows), EXPECTED).detail.startswith(
         "25.0% of the answers were cut at the token limit"
     )
-    assert kind(endpoint.truncation(None, table([row(1, essay(1))]))) == "not shown"
+    assert kind(endpoint.truncation(None, table([row(1, essay(1))]), EXPECTED)) == "not shown"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +106,9 @@ def test_the_figures_of_the_traces_are_read_from_where_the_interceptor_writes_th
         "reasoning_unfinished_count": 2,
     }
     (tmp_path / "eval_factory_metrics.json").write_text(json.dumps({"reasoning": {"description": "", **figures}}))
-    assert read_reasoning_stats(tmp_path) == ReasoningStats(8, 7, 5, 2)
+    assert read_metrics(tmp_path).reasoning == ReasoningStats(8, 7, 5, 2)
     (tmp_path / "eval_factory_metrics.json").write_text(json.dumps({"response_stats": {"count": 1}}))
-    assert read_reasoning_stats(tmp_path) is None
+    assert read_metrics(tmp_path).reasoning is None
 
 
 CACHING = RunConfig(None, "m", "http://h", {}, reuses_answers=True)
@@ -194,4 +196,4 @@ def test_without_a_scale_no_score_is_the_worst() -> None:
 def test_the_statistics_and_the_samples_know_the_same_words_for_a_cut_answer(word: str) -> None:
     assert _stats(**{word: 50, "stop": 150}).truncated_share == 0.25
     rows = [row(i, essay(i), finish=word if i < 5 else "stop") for i in range(20)]
-    assert endpoint.truncation(None, table(rows)).detail.startswith("25.0%")
+    assert endpoint.truncation(None, table(rows), EXPECTED).detail.startswith("25.0%")

@@ -106,7 +106,7 @@ def test_parameters_that_nobody_wrote_down_are_not_shown(run: RunDir) -> None:
 
 def test_the_model_that_was_asked_for_is_the_one_of_the_config_and_one_that_was_served() -> None:
     assert kind(identity.model(CONFIG, RECORD)) == "ok"
-    assert kind(identity.model(CONFIG, None)) == "ok"
+    assert kind(identity.model(CONFIG, NO_RECORD)) == "ok"
     other = identity.model(CONFIG, replace(RECORD, model_id="other"))
     assert (kind(other), "the config names other" in other.detail) == ("invalid", True)
     unserved = identity.model(CONFIG, replace(RECORD, served=("base",), served_at="http://h/v1/models"))

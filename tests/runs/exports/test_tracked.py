@@ -18,6 +18,7 @@ from quantgate.errors import BadInput
 from quantgate.gates import ledger
 from quantgate.gates.views import lookup
 from quantgate.launcher import stamp
+from quantgate.runs import copies
 from quantgate.runs.exports import tracked
 from quantgate.runs.stages import INTERRUPTED_MARKER
 from quantgate.runs.task_state import state_of
@@ -137,11 +138,11 @@ def test_copies_that_nobody_used_for_long_or_that_are_too_large_go(
     for name, place in places.items():
         place.mkdir(parents=True)
         (place / "data").write_text("x" * 1000)
-        os.utime(place, (time.time() - ages.get(name, 300),) * 2)
+        os.utime(place, (time.time() - ages.get(name, 700),) * 2)
     server()
     assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == [RUN, "fresh", "week"]
     assert [p.name for p in (folder / RUN).iterdir()] == ["state"], "a copy of a run that was still written stayed"
-    monkeypatch.setattr(tracked, "MOST_BYTES", 1500)
+    monkeypatch.setattr(copies, "MOST_BYTES", 1500)
     server()
     assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == [RUN, "fresh"]
 

@@ -37,7 +37,7 @@ class Quote:
     Attributes:
         line: Its number, from 1; of a command, that of its first line.
         quote: Its text: bounded, printable, secrets masked.
-        key: The config key it would go to, short (`card_topics.full_key` writes it out); `card.…` for front matter.
+        key: The config key it would go to, short (`topics.full_key` writes it out); `card.…` for front matter.
         value: The value that stands beside the word, as the card writes it; empty when there is none.
         highest: It is the largest of the output lengths in the card.
     """

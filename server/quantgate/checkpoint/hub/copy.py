@@ -7,6 +7,7 @@ whole one by whatever loads models from it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import re
@@ -101,13 +102,11 @@ class Staging:
 
     def __init__(self, handle: str) -> None:
         self._home = place(handle)
+        self._published = ""
 
     def __enter__(self) -> Staging:
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for left in self._home.glob(f"{_PARTIAL}*"):  # by a process that was killed
-                if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-                    shutil.rmtree(left, ignore_errors=True)
             self.path = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._home))
         except OSError as error:
             raise self._full(error) from None
@@ -115,6 +114,8 @@ class Staging:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+        if self._published:
+            _prune(self._home, self._published)
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file; `name` was checked to be a plain file name."""
@@ -126,7 +127,8 @@ class Staging:
     def publish(self, copy: Mapping[str, Any]) -> None:
         """Write `listing.json` and give the directory its name, the commit; one of another process may be there first."""
         self.write(LISTING, json.dumps(copy).encode())
-        target = self._home / str(copy["commit"])
+        self._published = str(copy["commit"])
+        target = self._home / self._published
         try:
             if not self._renamed(target):
                 if _read(target, str(copy["handle"]), str(copy["endpoint"])):
@@ -152,3 +154,12 @@ class Staging:
             where=str(self._home),
             fix="make room, or set QUANTGATE_CACHE to a directory that can be written",
         )
+
+
+def _prune(home: Path, commit: str) -> None:
+    """Remove what a killed process left, and the older commits, which nobody asks for once a newer one is kept."""
+    with contextlib.suppress(OSError):
+        for old in islice(home.iterdir(), MAX_COMMITS):
+            with contextlib.suppress(OSError):
+                if old.name != commit and time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
+                    shutil.rmtree(old, ignore_errors=True)

@@ -58,9 +58,6 @@ class MegatronFacts:
         target: The class that makes the model, as written (`_target_`).
         shape: The model section in the words of a Hugging Face config.
         dtype: `params_dtype`, such as `bfloat16`; empty when not recorded.
-        hf_model: The Hugging Face model that it was made from, as recorded; may be empty.
-        backend: The format of the sharded weights (`torch_dist`).
-        shard_files: Number of `*.distcp` files.
         shard_bytes: Their size; with the optimizer's state when `with_optimizer` is not False.
         with_optimizer: Whether the optimizer's state was saved with the weights; None when not recorded.
         modelopt: There is a `modelopt_state/`: ModelOpt changed the model (quantization, pruning, speculative decoding).
@@ -74,9 +71,6 @@ class MegatronFacts:
     target: str = ""
     shape: Mapping[str, Any] = field(default_factory=dict)
     dtype: str = ""
-    hf_model: str = ""
-    backend: str = ""
-    shard_files: int = 0
     shard_bytes: int = 0
     with_optimizer: bool | None = None
     modelopt: bool = False
@@ -102,9 +96,6 @@ def read(directory: Path) -> MegatronFacts:
         target=text_field(model, "_target_")[:200],
         shape=_shape(model),
         dtype=_dtype(model),
-        hf_model=text_field(model, "hf_model_id")[:200],
-        backend=text_field(backend or {}, "sharded_backend")[:40] or text_field(saved, "ckpt_format")[:40],
-        shard_files=files,
         shard_bytes=size,
         with_optimizer=with_optimizer if isinstance(with_optimizer, bool) else None,
         modelopt=_MODELOPT_STATE in names,

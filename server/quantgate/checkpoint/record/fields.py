@@ -7,14 +7,12 @@ of the wrong type reads as absent.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from ...redact import redact
-from .. import tables
 
 CONFIG = "config.json"
 LEGACY = "hf_quant_config.json"
@@ -144,8 +142,7 @@ class Place:
 
 def normal(algorithm: str) -> str:
     """An algorithm's name in ModelOpt's own spelling."""
-    upper = algorithm.strip().upper()[:MAX_NAME]
-    return tables.methods().aliases.get(upper, upper)
+    return algorithm.strip().upper()[:MAX_NAME]
 
 
 def short(value: object) -> str:
@@ -155,10 +152,7 @@ def short(value: object) -> str:
         text = json.dumps(_cut(value, left), ensure_ascii=True, default=str)
     except ValueError:  # a number of thousands of digits
         return "(a value that cannot be shown)"
-    # Masked before it is cut: half a secret would not be recognised.
-    text = redact(text)
-    if left[0] <= 0:
-        text = re.sub(r"[^\s\"]*\Z", "", text)
+    text = redact(text)  # before it is cut
     return text if len(text) <= MAX_SHORT else text[: MAX_SHORT - 3] + "..."
 
 
@@ -168,7 +162,8 @@ def _cut(value: object, left: list[int], depth: int = 12) -> object:
     if isinstance(value, str):
         kept = value[: max(left[0], 0)]
         left[0] -= len(kept)
-        return kept
+        # Without the word that the cut goes through: half a secret would not be recognised.
+        return kept if len(kept) == len(value) else f"{' '.join(kept.split()[:-1])} ...".lstrip()
     if not isinstance(value, (Mapping, list, tuple)):
         return value
     if depth == 0:

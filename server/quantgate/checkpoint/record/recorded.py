@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config_json import text_field
+from ..shape.text_settings import NESTED
 from .fields import (
     CONFIG,
     LEGACY,
@@ -40,7 +41,6 @@ __all__ = [
     "short",
 ]
 
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 _KEYS = ("quantization_config", "compression_config")
 
 
@@ -50,7 +50,7 @@ def from_config(config: Mapping[str, Any]) -> Recorded | None:
     A record that is empty or no object is reported as unknown, in case no other is there.
     """
     broken = None
-    for prefix in ("", *_NESTED):
+    for prefix in ("", *NESTED):
         part = config.get(prefix) if prefix else config
         if not isinstance(part, Mapping):
             continue

@@ -59,12 +59,10 @@ class Templates:
     Attributes:
         text: All of them, one after another; empty when there is none.
         file: The file of the first.
-        files: All files, first to last.
     """
 
     text: str = ""
     file: str = ""
-    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def find_templates(directory: Path, tokenizer: Mapping[str, Any]) -> Templates:
     found.extend(_additional(directory / "additional_chat_templates"))
     found = [(name, text) for name, text in found if text]
     text = "\n".join(text for _, text in found)[:MAX_TEMPLATE_BYTES]
-    return Templates(text, found[0][0] if found else "", tuple(name for name, _ in found))
+    return Templates(text, found[0][0] if found else "")
 
 
 def _from_tokenizer(value: object) -> str:

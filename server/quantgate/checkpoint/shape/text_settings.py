@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..config_json import text_field, whole_field
 
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
+NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 _TABLE = Path(__file__).resolve().parent / "config_defaults.yaml"
 MAX_SIZE = 2**31
 """Heads, widths, lengths and counts above this are taken as not recorded."""
@@ -104,7 +104,7 @@ def text_settings(config: Mapping[str, Any]) -> TextSettings:
     text: Mapping[str, Any] = config
     places = []
     for _ in range(3):
-        key = next((k for k in _NESTED if isinstance(text.get(k), dict) and text[k]), None)
+        key = next((k for k in NESTED if isinstance(text.get(k), dict) and text[k]), None)
         if key is None:
             break
         text = text[key]

@@ -7,13 +7,13 @@ changing characters or secrets; then it is escaped for where it stands: `bdi` fo
 from __future__ import annotations
 
 import re
-import unicodedata
 import urllib.parse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...redact import MASK, is_secret_name
 from ...runs.sanitise import decode, one_line
+from ...visible import hides
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,38 +25,14 @@ LONG = 600
 _MOST_READ = 4_000
 """Of a longer string no more than this is looked at."""
 
-_UNSHOWN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs"))
-"""Unicode categories without a picture: controls, formats (direction, joiners, tags), unassigned, private, surrogates."""
-_IGNORED = frozenset(
-    chr(code)
-    for first, last in (
-        (0x034F, 0x034F),
-        (0x115F, 0x1160),
-        (0x17B4, 0x17B5),
-        (0x180B, 0x180F),
-        (0x2800, 0x2800),
-        (0x3164, 0x3164),
-        (0xFE00, 0xFE0F),
-        (0xFFA0, 0xFFA0),
-        (0xE0100, 0xE01EF),
-    )
-    for code in range(first, last + 1)
-)
-"""Of other categories, but not seen either: joiners, fillers, variation selectors (Unicode's Default_Ignorable_Code_Point), and the
-empty Braille pattern."""
-
 
 def plain(value: object, limit: int = LONG) -> str:
     """The value as one line of at most `limit` characters, redacted, without what is not seen; not escaped for anything."""
     text = str(value)[:_MOST_READ]
     if not text.isascii():
         # Before it is redacted: a character that is not seen would part a secret, and no pattern would know it.
-        text = "".join(c for c in decode(text.encode("utf-8", "replace")) if c.isspace() or _is_seen(c))
+        text = "".join(c for c in decode(text.encode("utf-8", "replace")) if c.isspace() or not hides(c))
     return one_line(text, limit)
-
-
-def _is_seen(character: str) -> bool:
-    return unicodedata.category(character) not in _UNSHOWN and character not in _IGNORED
 
 
 def bdi(value: object, limit: int = LONG) -> Markup:

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ... import workspace
 from ...errors import BadInput
 from ...evalconfig import atomic_file
 from ..outcome import Comparison
-from . import URI, identity
+from . import identity
 
 _SUFFIXES = (".html", ".htm")
 _LARGEST = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Saved:
-    """Where a report is.
-
-    Attributes:
-        html: The page: where the caller wanted it, else under the state directory.
-        markdown: Beside it, with the suffix ".md".
-        uri: The page as a resource of the server, which is the copy under the state directory.
-    """
-
-    html: Path
-    markdown: Path
-    uri: str
-
-
-def save(comparison: Comparison, path: str = "") -> Saved:
-    """Write both forms of a comparison's report.
+def save(comparison: Comparison, path: str = "") -> Path:
+    """Write both forms of a comparison's report, and say where its page is.
 
     Args:
         comparison: What it says.
@@ -54,8 +38,7 @@ def save(comparison: Comparison, path: str = "") -> Saved:
         atomic_file.replace(file, form, expected=None, what="report")
     for file, form, held in zip(wanted, forms, before, strict=False):
         atomic_file.replace(file, form, expected=held, what="report")
-    page, text = wanted or kept
-    return Saved(page, text, f"{URI}/{name}")
+    return (wanted or kept)[0]
 
 
 def _pair(page: Path) -> tuple[Path, Path]:

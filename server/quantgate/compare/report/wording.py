@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ...statistics.decision import HOW
 from ..outcome import Comparison, TaskComparison
 from .figures import count, known, percent
 
@@ -57,21 +58,16 @@ def words(verdict: str) -> Words:
 
 
 _METHODS: dict[str, tuple[str, str]] = {
-    "paired": ("paired", "Mean difference per question over its repeats, with a t interval clustered by question."),
-    "tango": (
-        "paired (Tango)",
-        "Tango's score interval for the same questions, each answered once and right or wrong on both sides.",
-    ),
-    "bootstrap": (
-        "paired (bootstrap)",
-        "BCa bootstrap over questions and a sign-flip test, which must both pass: for few questions, or few that changed.",
-    ),
+    "paired": ("paired", "of the mean difference per question over its repeats"),
+    "tango": ("paired (Tango)", "for the same questions, each answered once and right or wrong on both sides"),
+    "bootstrap": ("paired (bootstrap)", "for few questions, or few that changed"),
     "aggregate": (
         "aggregates only",
         "Two means with their standard errors, taken as independent because no answers can be paired: wider than a paired test.",
     ),
     "none": ("none", "Nothing could be computed."),
 }
+_PAIRED = "{how}: {what}. No bound is better than what so many questions may have missed allows."
 
 
 def method(name: str) -> str:
@@ -82,7 +78,12 @@ def method(name: str) -> str:
 def methods_used(tasks: Iterable[TaskComparison]) -> list[tuple[str, str]]:
     """Name and explanation of each method that decided a task, in a fixed order."""
     used = {t.method for t in tasks}
-    return [row for name, row in _METHODS.items() if name in used]
+    return [(shown, _explained(name, what)) for name, (shown, what) in _METHODS.items() if name in used]
+
+
+def _explained(name: str, what: str) -> str:
+    how = next((how for method, how in HOW.items() if method == name), "").format(unit="questions or their clusters")
+    return _PAIRED.format(how=how[0].upper() + how[1:], what=what) if how else what
 
 
 def confidence(comparison: Comparison) -> str:

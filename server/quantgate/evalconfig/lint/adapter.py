@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ...benchmarks.repeats import repeats_of
 from .. import paths
 from ..keys import known
 from ..paths import Segment
@@ -143,7 +144,7 @@ def repeats_from_cache(subject: Subject) -> Iterable[Hit]:
         entry = subject.catalogue_tasks.get(task.index)
         if entry is not None and entry.harness in _SEED_PER_ANSWER:
             continue
-        repeats = max(_number(subject.param(task, "extra", key)) for key in ("num_repeats", "n_samples"))
+        repeats = repeats_of(task.params, entry.params if entry else None)
         path, caching = subject.given(task, *_TAIL, "use_caching")
         sampled = _number(subject.param(task, "temperature")) > 0 and repeats > 1
         # nemo_skills gives each repeat a seed of its own, so that its requests differ.
@@ -153,7 +154,7 @@ def repeats_from_cache(subject: Subject) -> Iterable[Hit]:
             or (caching is None and entry is not None and entry.harness == "nemo_skills")
         ):
             continue
-        message = f"{task.name[:60]} samples {repeats:g} repeats, and the cache may answer equal requests with one text"
+        message = f"{task.name[:60]} samples {repeats} repeats, and the cache may answer equal requests with one text"
         severity: Severity = "warning" if caching else "note"
         yield Hit(path or f"evaluation.tasks[{task.index}].name", message, severity=severity, cause="T19")
 
@@ -169,7 +170,7 @@ def stripped_answers(subject: Subject) -> Iterable[Hit]:
         strips = value is True or legacy is True
         if strips and reasons is False:
             message = "Reasoning is stripped, and the checkpoint's chat template knows of no thinking"
-            yield Hit(path or old, message, "set process_reasoning_traces=false", _soft(subject))
+            yield Hit(path or old, message, "set process_reasoning_traces=false", subject.soft)
         elif strips and reasons is None and _INSTRUCT.search(name) and not _THINKS.search(name):
             message = f"Reasoning is stripped, and {name[:80]!r} is an instruct model by its name"
             yield Hit(
@@ -184,10 +185,6 @@ def stripped_answers(subject: Subject) -> Iterable[Hit]:
             )
             where = path or f"evaluation.{EVALUATOR}"
             yield Hit(where, message, "set process_reasoning_traces=true unless the server parses it", "warning", "T21")
-
-
-def _soft(subject: Subject) -> Severity | None:
-    return "warning" if subject.unfinished else None
 
 
 def _model_name(subject: Subject) -> str:

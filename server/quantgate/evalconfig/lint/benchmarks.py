@@ -40,12 +40,8 @@ def tools_not_parsed(subject: Subject) -> Iterable[Hit]:
         if entry.harness == "tau2_bench" and lacking:
             message = f"{entry.id} needs tool calls, and the server is started without {' and '.join(lacking)}"
             # NEL's template leaves them to the model's card.
-            yield Hit(f"evaluation.tasks[{index}].name", message, severity=_soft(subject), cause="T05")
+            yield Hit(f"evaluation.tasks[{index}].name", message, severity=subject.soft, cause="T05")
             return
-
-
-def _soft(subject: Subject) -> Severity | None:
-    return "warning" if subject.unfinished else None
 
 
 def too_much_at_once(subject: Subject) -> Iterable[Hit]:

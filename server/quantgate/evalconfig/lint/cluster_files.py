@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .. import staging
@@ -130,7 +130,7 @@ def registry_closed(subject: Subject) -> Iterable[Hit]:
                 f"{image.image[:200]} may be private, and enroot's credentials on the cluster name no {image.registry}"
             )
             fix = "if it is private, a person adds a line for it (skills/common/slurm-setup.md); never read that file"
-            yield Hit(_place(subject, image.image), message, fix, cause=f"L07.{image.registry}")
+            yield Hit(image.path, message, fix, cause=f"L07.{image.registry}")
 
 
 def image_away(subject: Subject) -> Iterable[Hit]:
@@ -139,7 +139,7 @@ def image_away(subject: Subject) -> Iterable[Hit]:
         seen = subject.seen(image.image) if image.access == "file" else None
         if seen is not None and seen.found != "unseen" and (seen.found != "file" or not seen.readable):
             why = "is not on the cluster" if seen.found == "absent" else "is no file that you may read on the cluster"
-            yield Hit(_place(subject, image.image), f"{image.image[:200]} {why}", cause="L08")
+            yield Hit(image.path, f"{image.image[:200]} {why}", cause="L08")
 
 
 def unseen(subject: Subject, rule: str) -> str:
@@ -163,15 +163,6 @@ def unseen(subject: Subject, rule: str) -> str:
 
 def _hidden(seen: PathSeen | None) -> bool:
     return seen is None or seen.found == "unseen"
-
-
-def _place(subject: Subject, image: str) -> str:
-    def given() -> Iterator[tuple[str, object]]:
-        yield "deployment.image", subject.at("deployment", "image")
-        for task in subject.tasks:
-            yield f"evaluation.tasks[{task.index}].container", task.raw.get("container")
-
-    return next((path for path, value in given() if value == image), "evaluation.tasks")
 
 
 _CLUSTER: tuple[Need, ...] = ("cluster",)

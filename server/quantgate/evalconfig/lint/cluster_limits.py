@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .execution import walltime_seconds
 from .rule import Hit, Need, Rule, Subject
@@ -62,7 +62,7 @@ def too_long(subject: Subject) -> Iterable[Hit]:
         yield Hit(
             "execution.walltime",
             f"walltime is above the limit of the partition {names}, {_clock(max(limits))}",
-            _below(limits),
+            _below(max(limits)),
         )
         return
     account, mine = subject.text("execution", "account"), {p.name for p in found}
@@ -73,7 +73,7 @@ def too_long(subject: Subject) -> Iterable[Hit]:
     ]
     if wanted and own and wanted > min(own):
         message = f"walltime is above the limit of the account {account[:80]}, {_clock(min(own))}: the job would wait for ever"
-        yield Hit("execution.walltime", message, _below(own))
+        yield Hit("execution.walltime", message, _below(min(own)))
 
 
 def too_many_nodes(subject: Subject) -> Iterable[Hit]:
@@ -94,8 +94,8 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip() and "<" not in part]
 
 
-def _below(limits: Sequence[int]) -> str:
-    return f"set execution.walltime to at most {_clock(max(limits))}; a follow-on job goes on where it ends"
+def _below(limit: int) -> str:
+    return f"set execution.walltime to at most {_clock(limit)}; a follow-on job goes on where it ends"
 
 
 def _clock(seconds: int) -> str:

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from ...errors import BadInput
 from .. import paths
-from ..command_flags import ServingCommand, canonical, flag_table
-from .effective import COMMAND, EXTRA_ARGS, Serving, serving, table
+from ..command_flags import ALONE, ServingCommand, canonical, flag_table
+from ..programs import table
+from .effective import COMMAND, EXTRA_ARGS, Serving, serving
 from .rule import Hit, Rule, Subject
 
 _TABLE = Path(__file__).with_name("foreign_flags.yaml")
 _REQUESTS = "requests"
-_ALONE = "vllm serve x "
 """Makes a command of `extra_args`, which are flags without one."""
 _AUTO_TOOLS, _TOOL_PARSER = "--enable-auto-tool-choice", "--tool-call-parser"
 _EACH_COUNTS = frozenset({"--middleware"})
@@ -108,7 +108,7 @@ def parser_left_out(subject: Subject) -> Iterable[Hit]:
 
 def _flags_of(extra: str) -> tuple[tuple[str, str], ...]:
     try:
-        return ServingCommand.parse(_ALONE + extra).flags
+        return ServingCommand.parse(ALONE + extra).flags
     except BadInput:  # an open quote: another rule has it
         return ()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
-from .. import paths
-from ..paths import Segment
-from .rule import Hit, Rule, Subject, as_mapping
+from .. import choices, paths
+from .rule import Hit, Rule, Subject
 
 HYDRA = "Hydra 1.3 and OmegaConf 2.3, as NEL 0.2.6 composes with them"
 NEL_EXPORT = "NeMo Evaluator Launcher 0.2.6 executors/local/executor.py, executors/slurm/executor.py"
@@ -44,15 +42,10 @@ _TYPES = {("execution", name): name for name in ("local", "slurm", "lepton")} | 
 _TYPES["deployment", "vllm_ray"] = "vllm"
 
 
-def texts(value: Any) -> Iterator[tuple[tuple[Segment, ...], str]]:
-    """Every text of nested mappings and lists with its path."""
-    return ((at, leaf) for at, leaf in paths.walk(value) if isinstance(leaf, str))
-
-
 def foreign_interpolation(subject: Subject) -> Iterable[Hit]:
     """`${...}` that is a shell's or nobody's: composition stops at it."""
     known = set(map(str, subject.written))
-    for at, text in texts(subject.written):
+    for at, text in paths.texts(subject.written):
         if "${" not in text:
             continue
         for match in _TOKEN.finditer(text):
@@ -81,7 +74,7 @@ def export_beyond_itself(subject: Subject) -> Iterable[Hit]:
     # The local executor resolves it for every run, the others for one that exports.
     if executor == "process" or (executor != "local" and not destinations):
         return
-    for at, text in texts(subject.written.get("export")):
+    for at, text in paths.texts(subject.written.get("export")):
         match = _OUTSIDE.search(text)
         if match and match["section"] not in ("export", "oc", "hydra"):
             path = paths.join(("export", *at))
@@ -130,12 +123,7 @@ def contradicting_type(subject: Subject) -> Iterable[Hit]:
 
 def group(subject: Subject, section: str) -> str:
     """The group that the file's own defaults choose for a section ("slurm/default": "slurm"); empty when they choose none."""
-    defaults = subject.written.get("defaults")
-    for entry in defaults if isinstance(defaults, list) else ():
-        for key, value in as_mapping(entry).items():
-            if str(key).removeprefix("override ").strip("/ ") == section and isinstance(value, str):
-                return value.partition("/")[0]
-    return ""
+    return next((g.partition("/")[0] for _, named, g in choices.groups(subject.document) if named == section), "")
 
 
 RULES = (

@@ -9,58 +9,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path, PurePosixPath
-
-from pydantic import BaseModel, ConfigDict
+from functools import lru_cache
+from pathlib import PurePosixPath
 
 from ...checkpoint.inspection import Inspection
 from ...errors import BadInput
 from .. import paths
-from ..command_flags import ServingCommand, canonical
+from ..command_flags import ALONE, ServingCommand, canonical, whole_number
 from ..command_words import segments
+from ..programs import table
 from .rule import Subject
 
 COMMAND = "deployment.command"
 EXTRA_ARGS = "deployment.extra_args"
-_TABLE = Path(__file__).with_name("effective.yaml")
 _SHELLS = ("bash", "sh")
-_SCALED = re.compile(r"(\d+(?:\.\d+)?)([kKmMgGtT]?)")
-_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-class _Program(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    framework: str
-    source: str
-    port: int
-    port_source: str
-
-
-class Fields(BaseModel):
-    """Fields beside the command that NEL's packaged commands turn into flags."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    source: str
-    flags: dict[str, str]
-    other: tuple[str, ...]
-
-
-class EffectiveTable(BaseModel):
-    """effective.yaml: programs that serve, and the fields that become flags."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    programs: dict[str, _Program]
-    fields: Fields
-
-
-@cache
-def table() -> EffectiveTable:
-    """effective.yaml, read once."""
-    import yaml
-
-    return EffectiveTable.model_validate(yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -101,7 +63,7 @@ class Serving:
         """The key of the config that holds a flag, or where it would go."""
         if any(flags_of(self.written).get(canonical(flag)) is not None for flag in flags):
             return COMMAND
-        if any(flags_of(f"vllm serve x {self.extra}").get(canonical(flag)) is not None for flag in flags):
+        if any(flags_of(ALONE + self.extra).get(canonical(flag)) is not None for flag in flags):
             return EXTRA_ARGS
         for field, flag in table().fields.flags.items():
             if not self.own and any(canonical(flag) == canonical(wanted) for wanted in flags):
@@ -152,16 +114,6 @@ def environment_of(subject: Subject, command: ServingCommand) -> dict[str, str]:
             found[str(name)] = str(value).removeprefix("lit:")
     found.update(re.findall(r"(?<![\w-])([A-Z][A-Z0-9_]*)=([^\s;&|]*)", command.text))
     return found
-
-
-def whole_number(text: str) -> int | None:
-    """`8`, `32k` (1000) or `32K` (1024) as vLLM 0.33.0 reads them (utils/argparse_utils.py); None for anything else."""
-    match = _SCALED.fullmatch(text.strip())
-    if match is None:
-        return None
-    number, unit = match.groups()
-    value = float(number) * (_BINARY.get(unit) or _FACTORS[unit.lower()])
-    return int(value) if value.is_integer() and value < 1e15 else None
 
 
 @lru_cache(maxsize=64)

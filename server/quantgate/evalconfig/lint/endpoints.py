@@ -204,8 +204,7 @@ def _target_url(subject: Subject) -> Iterable[Hit]:
     if unserved:
         message = f"The URL is for {actual}, and these tasks ask for another endpoint: {', '.join(unserved[:5])}"
         # NEL's template for an endpoint has the chat URL, also for base models.
-        soft: Severity | None = "warning" if subject.unfinished else None
-        yield Hit(path, message, f"end it in {wanted}, or take other tasks", soft, named=WRONG_ENDPOINT)
+        yield Hit(path, message, f"end it in {wanted}, or take other tasks", subject.soft, named=WRONG_ENDPOINT)
     elif parts.path.endswith("/"):
         message = f"{path} ends in a slash: requests are sent to it as it stands, and servers have no such path"
         yield Hit(path, message, "write it without the last slash", "warning", cause="C36.slash")
@@ -239,7 +238,7 @@ def key_for_own_server(subject: Subject) -> Iterable[Hit]:
         endpoint = isinstance(paths.dig(subject.written, "target", "api_endpoint"), dict)
         where = "target.api_endpoint" if endpoint else f"evaluation.tasks[{asking[0].index}].name"
         # NEL's templates leave it out; the config is not ready anyway while it has gaps.
-        yield Hit(where, message, severity="warning" if subject.unfinished else None, cause="C37")
+        yield Hit(where, message, severity=subject.soft, cause="C37")
 
 
 RULES = (

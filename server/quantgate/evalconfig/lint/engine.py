@@ -11,7 +11,7 @@ from ... import redact
 from ...errors import BadInput, ConfigError
 from .. import choices
 from ..compose import Composed, compose_despite_unset
-from ..document import ConfigDocument
+from ..document import ConfigDocument, located
 from . import (
     adapter,
     auxiliary,
@@ -172,8 +172,8 @@ def check(path: Path, sight: Sight | None = None) -> Report:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.expanduser().is_file()
-    except (OSError, ValueError):
+        return located(path).is_file()
+    except (ConfigError, OSError, ValueError):
         return False
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from ... import credentials, redact
 from .. import paths
 from ..paths import Segment
+from ..variables import PREFIXES
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
@@ -17,7 +18,6 @@ _OLDER = re.compile(r"(?:\$?(?:host|env):|\$)?\$?\{?(?P<name>[A-Z][A-Z0-9]*_[A-Z
 """Spellings of a variable's name without a prefix that the launcher knows."""
 _MEANT = re.compile(r"\s*(host|lit|runtime)\s*[:=]", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PREFIXES = ("host:", "lit:", "runtime:")
 TRUST_PRE_CMD = "NEMO_EVALUATOR_TRUST_PRE_CMD"
 
 
@@ -59,7 +59,7 @@ def secret_by_resolver(subject: Subject) -> Iterable[Hit]:
 
 
 def _resolved_elsewhere(subject: Subject) -> Iterable[Hit]:
-    for path, value in _texts(subject.written, ()):
+    for path, value in paths.texts(subject.written):
         for name in _OC_ENV.findall(value):
             if redact.is_secret_name(name) and "env_vars" not in path:
                 where = paths.join(path)
@@ -68,17 +68,6 @@ def _resolved_elsewhere(subject: Subject) -> Iterable[Hit]:
                     f"{where} takes {name} by ${{oc.env:…}}, which writes its value into the run's files",
                     f"declare {name}: host:{name} under env_vars and give only the variable's name here",
                 )
-
-
-def _texts(value: object, path: tuple[Segment, ...]) -> Iterator[tuple[tuple[Segment, ...], str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(inner, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, (*path, index))
 
 
 def no_prefix(subject: Subject) -> Iterable[Hit]:

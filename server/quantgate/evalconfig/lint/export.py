@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ...benchmarks import repeats
 from ...launcher import exporting
 from .. import paths
 from ..compose import MISSING
@@ -106,8 +107,8 @@ def _actual(subject: Subject, key: str) -> list[Any]:
         values = [subject.at("execution", name)]
     elif name in _SERVING:
         values = [subject.at("deployment", name)]
-    elif name in ("repeats", "num_repeats", "n_samples"):
-        values = [subject.param(t, "extra", k) for t in subject.tasks for k in ("num_repeats", "n_samples")]
+    elif name in ("repeats", *repeats.NAMES):
+        values = [subject.param(t, "extra", k) for t in subject.tasks for k in repeats.NAMES]
     else:
         values = [subject.given(task, "config", "params", name)[1] for task in subject.tasks]
     return [value for value in values if value not in (None, MISSING) and not isinstance(value, dict | list)]
@@ -163,7 +164,8 @@ def with_keys(subject: Subject) -> Iterable[Hit]:
     tau2 = next((task for task in subject.tasks if subject.harness(task) == "tau2_bench"), None)
     for name in _destinations(subject) if tau2 is not None else ():
         settings = as_mapping(subject.at("export", name))
-        patterns = [str(p) for p in settings.get("exclude_patterns") or []]
+        given = settings.get("exclude_patterns")
+        patterns = [str(p) for p in given] if isinstance(given, list) else []
         # NEL 0.2.6 applies the patterns for MLflow only.
         left_out = name == "mlflow" and any(fnmatchcase(_TAU2_RESULTS, pattern) for pattern in patterns)
         if settings.get("only_required", True) is False and settings.get("copy_artifacts", True) and not left_out:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ..command_flags import canonical
-from .effective import Serving, serving, whole_number
+from ..command_flags import canonical, whole_number
+from .effective import Serving, serving
 from .rule import Hit, Rule, Subject
 from .serving_flags import flag_names
 

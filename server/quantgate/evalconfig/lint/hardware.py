@@ -1,57 +1,22 @@
-"""The GPUs that a config asks for: how many on a node, and which, where the config itself says so."""
+"""Which GPUs a config asks for, where the config itself says so."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ...checkpoint.serving import find_gpu
 from ...checkpoint.tables import Gpu
 from ...errors import UnknownName
 from .. import paths
-from .rule import Subject
+from ..node_gpus import NodeGpus, node_gpus
+from .rule import Subject, as_mapping
 
-_GRES = re.compile(
-    r"(?:gres[/:])?gpu(?::(?P<kind>[A-Za-z][\w.\-]*))?(?:[:=](?P<count>\d{1,6}))?(?:\([^)]*\))?", re.ASCII
-)
-_TYPED = re.compile(r"(?:(?P<kind>[A-Za-z][\w.\-]*)[:=])?(?P<count>\d{1,6})", re.ASCII)
-_PLACES = (
-    ("execution", "sbatch_extra_flags", "gpus-per-node"),
-    ("execution", "sbatch_extra_flags", "gres"),
-    ("execution", "gpus_per_node"),
-    ("execution", "gres"),
-)
 ARCH = ("quantgate", "gpu_arch")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """GPUs of one node that a Slurm config asks for.
-
-    Attributes:
-        count: How many; 0 when the config does not say.
-        kind: The type in the request (`gpu:h100:8`), or empty.
-        path: The key that says it.
-        none: The keys that ask for GPUs ask for none of them (`gpu:0`).
-    """
-
-    count: int = 0
-    kind: str = ""
-    path: str = "execution.gres"
-    none: bool = False
-
-
-def asked(subject: Subject) -> Asked:
-    """What a Slurm config asks of each node; where several keys do, the largest number (all of them reach sbatch)."""
-    if subject.composed.executor != "slurm":
-        return Asked()
-    found = [_read(subject.at(*place), paths.join(place)) for place in _PLACES]
-    most = max(found, key=lambda each: each.count)
-    kind = next((each.kind for each in found if each.kind), "")
-    if most.count:
-        return Asked(most.count, kind, most.path)
-    none = next((each for each in found if each.none), None)
-    return Asked(0, kind, none.path if none else "execution.gres", none is not None)
+def asked(subject: Subject) -> NodeGpus:
+    """What a Slurm config asks of each node; nothing with another executor."""
+    return node_gpus(as_mapping(subject.at("execution"))) if subject.composed.executor == "slurm" else NodeGpus()
 
 
 def gpu(subject: Subject) -> tuple[Gpu, str] | None:
@@ -78,18 +43,3 @@ def known_gpu(name: str) -> Gpu | None:
         if found is not None:
             return found
     return None
-
-
-def _read(value: object, path: str) -> Asked:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Asked(max(value, 0), "", path, value == 0)
-    if not isinstance(value, str):
-        return Asked(0, "", path)
-    if not path.endswith("gres"):
-        typed = _TYPED.fullmatch(value.strip())
-        count = int(typed["count"]) if typed else 0
-        return Asked(count, (typed["kind"] or "") if typed else "", path, typed is not None and not count)
-    parts = [match for part in value.split(",") if (match := _GRES.fullmatch(part.strip()))]
-    count = sum(int(match["count"] or 1) for match in parts)
-    kind = next((match["kind"] for match in parts if match["kind"]), "")
-    return Asked(count, kind, path, bool(parts) and not count)

@@ -97,7 +97,6 @@ def _left_out(subject: Subject, asked: Asked) -> Iterable[Hit]:
     fix += f" as {recipe} shows" if recipe else ""
     tau2 = asked.entry.harness == "tau2_bench"
     # NEL's own templates leave all of it open.
-    soft: Severity | None = "warning" if subject.unfinished else None
     if asked.who == "judge" and tau2 and not asked.given:
         message = f"{asked.entry.id} has no judge that ends conversations going round in circles"
         yield Hit(asked.at, message, f"{fix}, and enabled: true", "warning", cause="T02")
@@ -112,7 +111,7 @@ def _left_out(subject: Subject, asked: Asked) -> Iterable[Hit]:
         unsupported = asked.entry.harness == "nemo_skills" and not extra.get("judge_support")
         if "judge" in needs_of(asked.entry) and not unsupported and asked.entry.harness != "mtbench":
             message = f"{asked.entry.id} needs a judge, and neither the config nor the catalogue gives its url"
-            yield Hit(asked.at, message, fix, soft, cause="T02")
+            yield Hit(asked.at, message, fix, subject.soft, cause="T02")
 
 
 def _recipe_of(task: str) -> str:

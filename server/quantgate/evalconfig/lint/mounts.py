@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ...checkpoint.source import expanded
 from .. import paths
 from ..paths import Segment
+from ..remote_checkpoint import is_here
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
@@ -157,17 +159,10 @@ def not_here(subject: Subject) -> Iterable[Hit]:
     for path, source in _sources(subject):
         if "export_mounts" in path or path.endswith("cache_path") or "???" in source or "<" in source:
             continue
-        if Path(source).expanduser().is_absolute() and not _exists(source):
+        if expanded(source).is_absolute() and not is_here(source):
             mounted = "mounts" in path
             message = f"{source[:120]} is not on this machine: the container gets an empty directory"
             yield Hit(path, message, severity="warning" if mounted else None)
-
-
-def _exists(source: str) -> bool:
-    try:
-        return Path(source).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
-        return False
 
 
 def _why_not(source: str) -> str:

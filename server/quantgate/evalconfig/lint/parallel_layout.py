@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import ceil
 
-from ...checkpoint.model_facts import ModelFacts
+from ...checkpoint.fit import refused
 from . import hardware, model_names
 from .effective import Serving, inspected, serving
 from .rule import Hit, Rule, Subject
@@ -72,9 +72,9 @@ def heads(subject: Subject) -> Iterable[Hit]:
         return
     if model.record.gguf is not None:
         return
-    why = _indivisible(model.facts, tp) if tp else ""
+    why = refused(model.facts, tp) if tp else ""
     if why:
-        allowed = [str(n) for n in range(1, 17) if not _indivisible(model.facts, n)]
+        allowed = [str(n) for n in range(1, 17) if not refused(model.facts, n)]
         yield Hit(
             server.place(TP),
             f"Tensor parallelism {tp} {why}: the server refuses it",
@@ -95,16 +95,6 @@ def _heads_by_name(subject: Subject, server: Serving, tp: int) -> Iterable[Hit]:
             "warning",
             cause="D22",
         )
-
-
-def _indivisible(facts: ModelFacts, tp: int) -> str:
-    if facts.heads and facts.heads % tp:
-        return f"does not divide the {facts.heads} attention heads"
-    if facts.kv_heads and facts.kv_heads % tp and tp % facts.kv_heads:
-        return f"neither divides the {facts.kv_heads} KV heads nor is a multiple of them"
-    if facts.state_heads and facts.state_heads % tp:
-        return f"does not divide the {facts.state_heads} heads of the recurrent layers"
-    return ""
 
 
 def more_than_there_are(subject: Subject) -> Iterable[Hit]:

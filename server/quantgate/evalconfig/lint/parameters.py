@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ...benchmarks import limits, recipes
+from ...benchmarks import limits, recipes, repeats
 from ...benchmarks.catalogue import CatalogueTask
 from .. import paths
 from ..compose import MISSING, ConfiguredTask
@@ -17,9 +17,7 @@ from .used_parameters import templates, used
 
 COMMANDS = "NeMo Evaluator Launcher 0.2.6 resources/all_tasks_irs.yaml (the command templates)"
 _TRANSPORT = ("request_timeout", "max_retries")
-_INERT_TRANSPORT = ("nemo_skills", "helm", "bfcl", "tooltalk")
 _FROM_NEL = frozenset({"extra", "task", "limit_samples"})
-_REPEATS = ("num_repeats", "n_samples")
 
 
 def _ignored(subject: Subject, *, transport: bool) -> Iterable[tuple[str, str, list[CatalogueTask]]]:
@@ -75,7 +73,7 @@ def other_repeats(subject: Subject) -> Iterable[Hit]:
     """Another number of repeats than the recipe's, so that the score has another variance."""
     for index, entry in subject.catalogue_tasks.items():
         wanted = _recipe_repeats().get(entry.id)
-        key = next((key for key in _REPEATS if key in as_mapping(entry.params.get("extra"))), "")
+        key = next((key for key in repeats.NAMES if key in as_mapping(entry.params.get("extra"))), "")
         if wanted is None or not key:
             continue
         path, given = subject.given(subject.tasks[index], "config", "params", "extra", key)

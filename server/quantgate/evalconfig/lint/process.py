@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from ... import credentials
+from ...checkpoint.source import expanded
 from ...launcher import harnesses
 from ...launcher.shell import is_shell_safe
 from .environment import variables_of
@@ -52,7 +52,7 @@ def unsafe_output_path(subject: Subject) -> Iterable[Hit]:
     executor = subject.composed.executor
     if not isinstance(value, str) or value == "???" or "<" in value or "???" in value:
         return
-    shown = value if executor == "slurm" else str(Path(value).expanduser().absolute())
+    shown = value if executor == "slurm" else str(expanded(value).absolute())
     if executor in ("process", "slurm"):
         unsafe = not is_shell_safe(shown.removeprefix("~"))
     else:

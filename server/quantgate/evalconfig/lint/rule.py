@@ -74,7 +74,7 @@ class Subject:
 
     @cached_property
     def catalogue_tasks(self) -> dict[int, catalogue.CatalogueTask]:
-        """By index, the catalogue's entry of each task that has one and brings no container of its own."""
+        """By index, the catalogue's entry of each task that has one, also where the task names another container."""
         found = {}
         for task in self.tasks:
             try:
@@ -95,6 +95,11 @@ class Subject:
             value == MISSING and paths.join(at) not in self.composed.derived_missing
             for at, value in paths.walk(self.config)
         )
+
+    @property
+    def soft(self) -> Severity | None:
+        """The severity of what a template only leaves out: a warning while the config has gaps, else the rule's own."""
+        return "warning" if self.unfinished else None
 
     @cached_property
     def evaluators(self) -> dict[int, dict[str, Any]]:
@@ -125,6 +130,14 @@ class Subject:
         """The harness of a task: the catalogue's, else what its name says; empty when it says none."""
         entry = self.catalogue_tasks.get(task.index)
         return entry.harness if entry else task.name.partition(".")[0] if "." in task.name else ""
+
+    def each_task(self, place: str) -> list[tuple[Segment, ...]]:
+        """A place as one for each task: `evaluation.tasks.*.name`; without `.*` the place alone."""
+        head, star, tail = place.partition(".*")
+        if not star:
+            return [tuple(place.split("."))]
+        rest = tuple(tail.strip(".").split(".")) if tail else ()
+        return [(*head.split("."), task.index, *rest) for task in self.tasks]
 
     @cached_property
     def model(self) -> ServedModel | None:

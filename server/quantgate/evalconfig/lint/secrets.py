@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ... import redact
+from ...checkpoint.source import expanded
 from .. import paths
 from ..paths import Segment
 from .environment import variables_of
@@ -118,24 +120,28 @@ def readable_secrets(subject: Subject) -> Iterable[Hit]:
     value = subject.at("execution", "output_dir")
     if subject.composed.executor not in ("local", "process") or not isinstance(value, str) or "???" in value:
         return
-    found = [
-        file for file in _secret_files(Path(value).expanduser()) if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    ]
+    found = list(_readable_secret_files(expanded(value)))
     if found:
         message = f"{len(found)} files with plain secrets under {value[:80]} are readable by others, such as {found[0]}"
         fix = f"chmod 600 them, or remove those of dry runs: find {value[:80]} -name .secrets.env -delete"
         yield Hit("execution.output_dir", message, fix, cause="S14")
 
 
-def _secret_files(directory: Path) -> Iterator[Path]:
-    """`.secrets.env` of the first runs that the directory lists, two levels down as NEL writes them."""
-    try:
+def _readable_secret_files(directory: Path) -> Iterator[Path]:
+    """`.secrets.env` that others can read, of the first runs that the directory lists, two levels down as NEL writes them."""
+    with contextlib.suppress(OSError, ValueError):
         runs = [entry for _, entry in zip(range(_RUNS_LOOKED_AT), os.scandir(directory), strict=False)]
         for run in runs:
-            if run.is_dir(follow_symlinks=False):
-                yield from (file for file in Path(run.path).glob("*/.secrets.env") if file.is_file())
-    except OSError:
-        return
+            files = Path(run.path).glob("*/.secrets.env") if run.is_dir(follow_symlinks=False) else ()
+            yield from (file for file in files if _others_read(file))
+
+
+def _others_read(file: Path) -> bool:
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # of a dry run that has just ended
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 RULES = (

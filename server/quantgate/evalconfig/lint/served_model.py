@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...checkpoint.inspection import Inspection
+from ...checkpoint.source import expanded
 from ...errors import CheckpointError
 from .. import paths
 from ..remote_checkpoint import is_here, is_recorded, readable_name
@@ -58,11 +58,11 @@ def served_model(config: Mapping[str, Any], *, elsewhere: bool) -> ServedModel |
 
 def _has_other_format(name: str, deployment: str) -> bool:
     """Whether a server that is none of Transformers checkpoints alone finds its own files in a directory without config.json."""
-    directory = Path(name).expanduser()
+    directory = expanded(name)
     wanted = {"generic": "*", "trtllm": "*.engine"}.get(deployment)
     try:
         return wanted is not None and not (directory / "config.json").exists() and any(directory.glob(wanted))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

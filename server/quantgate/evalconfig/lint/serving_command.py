@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from .. import paths
-from ..command_flags import ServingCommand
-from . import effective
-from .effective import COMMAND, Serving, flags_of, inspected, serving, table
+from ..command_flags import ALONE, ServingCommand, whole_number
+from ..programs import table
+from .effective import COMMAND, Serving, flags_of, inspected, serving
 from .report import Severity
 from .rule import Hit, Rule, Subject
 
@@ -117,7 +117,7 @@ def _said(command: ServingCommand, name: str, value: object) -> bool:
     flag = table().fields.flags.get(name)
     if flag:
         return command.get(flag) == str(value)
-    given = flags_of(f"vllm serve x {value}") if name == "extra_args" else {}
+    given = flags_of(f"{ALONE}{value}") if name == "extra_args" else {}
     return bool(given) and all(command.get(each) == text for each, text in given.items())
 
 
@@ -171,7 +171,7 @@ def other_port(subject: Subject) -> Iterable[Hit]:
         return
     given = server.get("--port")
     default = next(row.port for row in table().programs.values() if row.framework == server.framework)
-    listens = effective.whole_number(given) if given is not None else default
+    listens = whole_number(given) if given is not None else default
     if listens is None or listens == port:
         return
     how = f"--port {given}" if given is not None else f"no --port, which means {listens}"

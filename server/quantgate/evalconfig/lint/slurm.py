@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .. import paths
+from ..node_gpus import NodeGpus
+from . import hardware
 from .execution import walltime_seconds
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
@@ -71,25 +73,9 @@ def one_job_each(subject: Subject) -> Iterable[Hit]:
 
 
 def gpus(subject: Subject) -> int:
-    """GPUs of one job, from gres and num_nodes; 0 when they do not say."""
+    """GPUs of one job, by its nodes; 0 when the config does not say."""
     nodes = subject.at("execution", "num_nodes")
-    return per_node(subject) * nodes if isinstance(nodes, int) else 0
-
-
-def per_node(subject: Subject) -> int:
-    """GPUs of one node, from gpus_per_node or gres; 0 when neither says."""
-    return gpus_of_node(as_mapping(subject.at("execution")))
-
-
-def gpus_of_node(execution: Mapping[str, object]) -> int:
-    """GPUs of one node by an `execution` section; 0 when it does not say."""
-    given = execution.get("gpus_per_node")
-    if isinstance(given, int):
-        return given
-    gres = execution.get("gres")
-    found = [_ONE_GRES.fullmatch(part.strip()) for part in gres.split(",")] if isinstance(gres, str) else []
-    counts = [match["count"] or "1" for match in found if match and match["name"] == "gpu"]
-    return sum(int(count) for count in counts if count.isdigit())
+    return hardware.asked(subject).count * nodes if isinstance(nodes, int) else 0
 
 
 def gpu_request(subject: Subject) -> Iterable[Hit]:
@@ -101,11 +87,11 @@ def gpu_request(subject: Subject) -> Iterable[Hit]:
         yield Hit(
             "execution.gres", f"execution.gres is {str(gres)[:40]!r}, which sbatch does not understand", 'write "gpu:8"'
         )
-    elif per_node(subject) > MOST_GPUS:
-        path = "execution.gpus_per_node" if subject.at("execution", "gpus_per_node") is not None else "execution.gres"
-        yield Hit(path, f"{path} asks for {per_node(subject)} GPUs of one node; no node has more than {MOST_GPUS}")
+    elif (request := hardware.asked(subject)).count > MOST_GPUS:
+        message = f"{request.path} asks for {request.count} GPUs of one node; no node has more than {MOST_GPUS}"
+        yield Hit(request.path, message)
     else:
-        yield from _more_than_there(subject)
+        yield from _more_than_there(subject, request)
 
 
 def partitions(subject: Subject) -> list[Partition]:
@@ -115,22 +101,13 @@ def partitions(subject: Subject) -> list[Partition]:
     return [known[name] for name in names if name in known] if known else []
 
 
-def _wanted_gpus(subject: Subject) -> tuple[str, int]:
-    """The type and the number of GPUs of one node; of several types the first."""
-    gres = subject.at("execution", "gres")
-    found = [_ONE_GRES.fullmatch(part.strip()) for part in gres.split(",")] if isinstance(gres, str) else []
-    kind = next((match["type"] or "" for match in found if match and match["name"] == "gpu"), "")
-    return kind, per_node(subject)
-
-
-def _more_than_there(subject: Subject) -> Iterable[Hit]:
+def _more_than_there(subject: Subject, request: NodeGpus) -> Iterable[Hit]:
     """GPUs that no node of the partition has, where the preflight saw it."""
     found = partitions(subject)
-    kind, count = _wanted_gpus(subject)
+    kind, count, path = request.kind, request.count, request.path
     if not found or not count:
         return
     names = ", ".join(p.name for p in found)
-    path = "execution.gpus_per_node" if subject.at("execution", "gpus_per_node") is not None else "execution.gres"
     have = {k: max(p.gpus.get(k, 0) for p in found) for k in {k for p in found for k in p.gpus}}
     if not have:
         message = f"The partition {names} has no GPUs, and {count} are asked for"

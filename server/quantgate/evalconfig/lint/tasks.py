@@ -118,20 +118,19 @@ def log_probability(subject: Subject) -> Iterable[Hit]:
         elif str(subject.param(task, "extra", "tokenizer_backend")).lower() == "none" or not _has_tokenizer(task):
             untokenized.append(task)
     # NEL's template for an endpoint has the chat URL, also for base models, and leaves the tokenizer open.
-    soft: Severity | None = "warning" if subject.unfinished else None
     if scored:
         message = f"The URL is a chat endpoint, and these tasks need a completions endpoint: {', '.join(scored[:5])}"
         fix = "use the /v1/completions URL, or chat tasks"
-        yield Hit("target.api_endpoint.url", message, fix, soft, named=WRONG_ENDPOINT)
+        yield Hit("target.api_endpoint.url", message, fix, subject.soft, named=WRONG_ENDPOINT)
     if untokenized:
-        yield _without_tokenizer(untokenized, subject, soft)
+        yield _without_tokenizer(untokenized, subject)
 
 
 def _has_tokenizer(task: ConfiguredTask) -> bool:
     return bool(as_mapping(task.params.get("extra")).get("tokenizer"))
 
 
-def _without_tokenizer(tasks: list[ConfiguredTask], subject: Subject, soft: Severity | None) -> Hit:
+def _without_tokenizer(tasks: list[ConfiguredTask], subject: Subject) -> Hit:
     """What log-probability tasks lack: lm-evaluation-harness drops a tokenizer that has no backend, and then stops."""
     names = ", ".join(subject.catalogue_tasks[task.index].id for task in tasks[:5])
     at = "evaluation.nemo_evaluator_config.config.params.extra"
@@ -145,7 +144,7 @@ def _without_tokenizer(tasks: list[ConfiguredTask], subject: Subject, soft: Seve
     place = f"evaluation.tasks[{tasks[0].index}].name"
     # With a backend alone, the model's name is tried as a hub handle.
     fix = f"edit_config(set=[{', '.join(wanted)}])"
-    return Hit(place, message, fix, soft if off else "warning", named=MISSING_TOKENIZER)
+    return Hit(place, message, fix, subject.soft if off else "warning", named=MISSING_TOKENIZER)
 
 
 RULES = (

@@ -16,7 +16,7 @@ from .effective import Serving, inspected, serving
 from .rule import EVALUATOR, Hit, Rule, Subject, as_mapping
 
 KEYS = ("enable_thinking", "thinking", "thinking_mode", "enable_reasoning")
-"""The variables by which chat templates turn thinking on: those of checkpoint/chat_template.py that are switches."""
+"""The variables by which chat templates turn thinking on: those of checkpoint/shape/chat_template.py that are switches."""
 _KWARGS = "chat_template_kwargs"
 _DEFAULTS = "--default-chat-template-kwargs"
 _PARSER = "--reasoning-parser"

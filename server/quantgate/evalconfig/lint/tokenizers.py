@@ -5,12 +5,12 @@ the container of the task.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from ...benchmarks.needs import asks_for_log_probabilities, passes_tokenizer
 from ...checkpoint import tokenizer_files
-from ...checkpoint.source import resolve_model
+from ...checkpoint.source import expanded, resolve_model
 from ...checkpoint.tokenizer_files import TokenizerFiles
 from ...errors import CheckpointError
 from ..compose import ConfiguredTask
@@ -103,7 +103,7 @@ def _read(subject: Subject, given: str) -> TokenizerFiles | None:
     """The tokenizer that a config gives: a path here or behind a mount, or a handle in the hub's cache."""
     for place in (_before_mounts(subject, given), given):
         if place.startswith(("/", "~", ".")):
-            found = tokenizer_files.read(Path(place).expanduser())
+            found = tokenizer_files.read(expanded(place))
             if found is not None:
                 return found
     if given.startswith(("/", "~", ".")):

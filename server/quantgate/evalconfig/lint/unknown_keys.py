@@ -62,7 +62,7 @@ def _deployment_group(subject: Subject) -> str:
 def _in_closed_places(subject: Subject) -> Iterable[Hit]:
     table = known()
     for place, names in table.closed.items():
-        for at in _expanded(subject, place):
+        for at in subject.each_task(place):
             for key in map(str, as_mapping(subject.at(*at))):
                 if key in names or key in table.elsewhere:
                     continue
@@ -75,14 +75,6 @@ def _in_closed_places(subject: Subject) -> Iterable[Hit]:
                 hint = _hint(key, names, 0.6, "" if home == paths.join(at) else home)
                 meant = (paths.join([*at, near[0]]),) if near else ()
                 yield Hit(where, f"There is no key {where}", hint, explains=meant)
-
-
-def _expanded(subject: Subject, place: str) -> list[tuple[Segment, ...]]:
-    head, star, tail = place.partition(".*")
-    if not star:
-        return [tuple(place.split("."))]
-    rest = tuple(tail.strip(".").split(".")) if tail else ()
-    return [(*head.split("."), task.index, *rest) for task in subject.tasks]
 
 
 def _in_auxiliaries(subject: Subject) -> Iterable[Hit]:

@@ -136,21 +136,13 @@ def _spec(text: str) -> _Spec:
 def _given(subject: Subject) -> Iterator[tuple[str, _Spec, Any]]:
     """Each value that the table speaks of, with its path."""
     for place, keys in _table().items():
-        for at in _expanded(subject, place):
+        for at in subject.each_task(place):
             holder = as_mapping(subject.at(*at))
             for key, spec in keys.items() if holder else ():
                 value = holder.get(key)
                 path = paths.join((*at, key))
                 if value is not None and value != MISSING and path not in subject.composed.derived_missing:
                     yield path, spec, value
-
-
-def _expanded(subject: Subject, place: str) -> list[tuple[Segment, ...]]:
-    head, star, tail = place.partition(".*")
-    if not star:
-        return [tuple(place.split("."))]
-    rest = tuple(tail.strip(".").split(".")) if tail else ()
-    return [(*head.split("."), task.index, *rest) for task in subject.tasks]
 
 
 def wrong_kind(subject: Subject) -> Iterable[Hit]:
@@ -167,7 +159,7 @@ def wrong_kind(subject: Subject) -> Iterable[Hit]:
 def null_section(subject: Subject) -> Iterable[Hit]:
     """A null where NEL reads a section's keys."""
     for place in null_fails(subject.composed.executor):
-        for at in _expanded(subject, place):
+        for at in subject.each_task(place):
             holder, path = as_mapping(subject.at(*at[:-1])), paths.join(at)
             if at[-1] in holder and holder[str(at[-1])] is None and path not in subject.composed.derived_missing:
                 yield Hit(path, f"{path} is null, and NEL reads a section there", f"edit_config(unset=['{path}'])")

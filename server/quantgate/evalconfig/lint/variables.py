@@ -12,7 +12,7 @@ from ...checkpoint.source import resolve_model
 from ...errors import QuantgateError
 from ...launcher import package
 from .. import variables
-from .environment import PREFIXES, variables_of
+from .environment import variables_of
 from .rule import Hit, Rule, Subject, as_mapping
 from .structure import FACTS
 
@@ -55,7 +55,7 @@ def broken_variable(subject: Subject) -> Iterable[Hit]:
             yield Hit(
                 path, message, "put the value into the environment and write host:NAME, or avoid these characters"
             )
-        elif value in PREFIXES and value != "lit:":
+        elif value in variables.PREFIXES and value != "lit:":
             yield Hit(path, f"{path} names no variable after {value}", f"write {value}{name}")
 
 

@@ -44,9 +44,9 @@ def cancel(invocation_id: str, tasks: Sequence[str]) -> Cancellation:
     found = lookup.find(invocation_id)
     if remote_cancelling.is_remote(found):
         return _cancel_remote(found, tasks)
-    run, attempt = own_run(found, "cancel")
+    attempt = own_run(found, "cancel")
     _await_start(attempt)
-    given = list(tasks) or task_meant(run)
+    given = list(tasks) or task_meant(found)
     run = lookup.run_of(attempt)
     if run.directory is None:
         return _without_directory(run)
@@ -74,8 +74,8 @@ def _cancel_remote(run: lookup.Run, tasks: Sequence[str]) -> Cancellation:
     return remote_cancelling.cancel(now, tasks)
 
 
-def own_run(run: lookup.Run, verb: str) -> tuple[lookup.Run, ledger.Attempt]:
-    """A run that was launched through this ledger on this machine.
+def own_run(run: lookup.Run, verb: str) -> ledger.Attempt:
+    """The launch of a run that was launched through this ledger on this machine.
 
     Args:
         run: As it was found.
@@ -104,7 +104,7 @@ def own_run(run: lookup.Run, verb: str) -> tuple[lookup.Run, ledger.Attempt]:
             where=f"invocation {run.invocation_id}",
             fix=f"make the same call on {attempt.host}",
         )
-    return run, attempt
+    return attempt
 
 
 def chosen_tasks(directory: RunDir, names: Sequence[str]) -> list[TaskDir]:

@@ -19,8 +19,8 @@ from ...runs.rundir import RunDir, TaskDir
 from ...runs.status import State, TaskStatus
 from ...system.machine import boot_id
 from .. import ledger
+from ..planning import plan
 
-CONTAINERS = "local"
 """The executor whose tasks run in containers."""
 _DOUBTFUL: frozenset[State] = frozenset({"interrupted", "unknown", "cancelled"})
 
@@ -62,7 +62,7 @@ def shown(attempt: ledger.Attempt, run: RunDir, tasks: Sequence[TaskStatus]) -> 
 def _may_go_on(attempt: ledger.Attempt, task: TaskDir, states: dict[str, TaskStatus]) -> bool:
     """Whether a container of a task may run here although no script of it does."""
     status = states.get(task.directory)
-    if attempt.executor != CONTAINERS or status is None or status.state not in _DOUBTFUL:
+    if attempt.executor != plan.CONTAINERS or status is None or status.state not in _DOUBTFUL:
         return False
     if attempt.host not in ("", socket.gethostname()) or not (task.logs / "stage.pre-start").exists():
         return False
@@ -133,7 +133,7 @@ def _listing(folder: str) -> None:
 
 
 def _containers(attempt: ledger.Attempt) -> list[str]:
-    if attempt.executor != CONTAINERS:
+    if attempt.executor != plan.CONTAINERS:
         return []
     return container_control.without_directory(attempt.invocation_id, _recorded(attempt))
 

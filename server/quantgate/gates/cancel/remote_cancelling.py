@@ -112,7 +112,7 @@ def _told(run: lookup.Run, chosen: Sequence[str], ended: control.Ended) -> Cance
     # What the look says of a task that was just ended is no news, and the accounting may lag behind.
     busy = {j.task for j in ended.left()} | {task for _, task in ended.sent if ended.fault}
     settled = {*cancelled, *busy}
-    known = chosen or [t.directory for t in run.remote.tasks] if run.remote else ()
+    known = (chosen or [t.directory for t in run.remote.tasks]) if run.remote else ()
     others = [] if known and settled.issuperset(known) else [o for o in _others(run, chosen) if o[0] not in settled]
     return Cancellation(
         run,

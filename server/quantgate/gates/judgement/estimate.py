@@ -136,16 +136,12 @@ def _positive(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0.0
 
 
-def estimate(
-    figures: Sequence[TaskFigures], gpus: int | None, answers: Mapping[str, int] | None = None
-) -> dict[str, float]:
-    """What the canary predicts for a run.
+def estimate(figures: Sequence[TaskFigures], gpus: int | None) -> dict[str, float]:
+    """What the canary predicts for a run of the full sets; a task whose set's size is not known is left out.
 
     Args:
         figures: Of the canary's tasks.
         gpus: That the run holds: 0 for an endpoint of somebody else; None when the config does not tell.
-        answers: Samples times repeats of each task of the run, by name; None for the full set. A task whose number is not
-            known (-1, or absent) is left out.
 
     Returns:
         `requests`, `judge_requests` (-1 when a judged task's size is not known), `hours` at the canary's own pace,
@@ -153,15 +149,13 @@ def estimate(
         not known), and of the canary's answers: `truncated_share`, `cached_share` (at least), `tokens_per_sample`,
         `prompt_tokens`, `latency_seconds` (means), `longest_answer` (tokens), `errors` (responses with another status than 200).
     """
-    sizes = {f.task: f.full_answers for f in figures} if answers is None else answers
-    known = [(f, sizes[f.task]) for f in figures if sizes.get(f.task, UNKNOWN) >= 0]
+    known = [(f, f.full_answers) for f in figures if f.full_answers >= 0]
     hours = sum(f.hours(n) for f, n in known)
-    judged = {f.task for f in figures if f.judged}
-    sized = {f.task for f, _ in known}
+    judged = [f.full_answers for f in figures if f.judged]
     requests, asked = sum(f.requests for f in figures), sum(f.answers for f in figures)
     return {
         "requests": round(sum(n * f.per_answer for f, n in known)),
-        "judge_requests": sum(n for f, n in known if f.judged) if judged <= sized else UNKNOWN,
+        "judge_requests": UNKNOWN if UNKNOWN in judged else sum(judged),
         "hours": round(hours, 3),
         "hours_at_best": round(sum(f.hours_at_best(n) for f, n in known), 3),
         "gpu_hours": float(UNKNOWN) if gpus is None else round(hours * gpus, 3),

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...benchmarks import catalogue, metrics, recipes
+from ...benchmarks.repeats import repeats_of
 from ...errors import BadInput, UnknownName
 from ...evalconfig import compose, paths
 from ...results import verify
 from ...results.results_yml import number
 from ...results.samples import Questions, count_questions
 from ...runs.rundir import TaskDir
-from ..planning import plan
 
 
 def expectation(task: TaskDir, limit: int) -> verify.Expectation:
@@ -24,7 +24,7 @@ def expectation(task: TaskDir, limit: int) -> verify.Expectation:
     """
     known = known_task(task.name)
     used = verify.used_parameters(task)
-    repeats = plan.repeats(used)
+    repeats = repeats_of(used)
     declared = float(limit) if limit else _limit_used(used)
     found = recipes.variant_of_task(known.id) if known else None
     if known is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...errors import BadInput, ClusterError, QuantgateError, StorageError
+from ...errors import BadInput, ClusterError, StorageError
 from ...launcher import stamp
 from ...results import verify
 from ...runs.invocation import FINAL, LIVE, invocation_state
@@ -21,11 +20,10 @@ from ..launches import reconcile, remote_launches
 from ..planning import plan
 from ..resume import under_way
 from ..views import lookup, remote_views
-from . import estimate, expecting, verdict
+from . import estimate, expecting, record, verdict
 
 MOST_TRUNCATED = 0.5
 """A canary with a larger share of answers cut off at max_new_tokens gets a warning, not a refusal: a base model may never stop."""
-
 
 MOST_REASONS = 10
 
@@ -92,7 +90,7 @@ def view(run: lookup.Run) -> View:
 
 def _state_of_all(run: lookup.Run, tasks: Sequence[TaskStatus]) -> State:
     state = invocation_state(tasks)
-    in_containers = run.attempt is not None and run.attempt.executor == remains.CONTAINERS
+    in_containers = run.attempt is not None and run.attempt.executor == plan.CONTAINERS
     # A container that may go on: the run has not ended because another task of it has.
     doubtful = in_containers and state in FINAL and any(t.state == "unknown" for t in tasks)
     return "unknown" if doubtful else state
@@ -172,8 +170,8 @@ def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation], resumes
     """Judge a canary as it was when it had been taken up again so often."""
     assert run.attempt is not None
     assert run.directory is not None
-    attempt, planned = run.attempt, _planned(run.attempt)
-    verification = verify.verify(run.directory, expected)
+    attempt, planned = run.attempt, plan.as_launched(run.attempt.config, run.attempt.fingerprint)
+    verification = verify.verify(run.directory, expected, record.of(run))
     verdicts = verdict.weigh(run.directory, verification, expected, _launched(run, planned))
     figures = estimate.measure(run.directory, verification, planned)
     reasons = [reason for task in verdicts for reason in task.reasons] or ([] if verdicts else ["no task of it ran"])
@@ -195,7 +193,8 @@ def _judged(run: lookup.Run, expected: Mapping[str, verify.Expectation], resumes
 
 def launched(run: lookup.Run) -> Sequence[str]:
     """Names of the tasks that a run was launched with, by its config or its own stamp; empty when neither tells."""
-    return _launched(run, _planned(run.attempt) if run.attempt is not None else None)
+    attempt = run.attempt
+    return _launched(run, plan.as_launched(attempt.config, attempt.fingerprint) if attempt is not None else None)
 
 
 def _launched(run: lookup.Run, planned: plan.Plan | None) -> Sequence[str]:
@@ -204,11 +203,3 @@ def _launched(run: lookup.Run, planned: plan.Plan | None) -> Sequence[str]:
         return [task.name for task in planned.chosen(list(run.attempt.tasks))]
     stamped = stamp.read(run.directory.path) if run.directory else None
     return stamped.tasks if stamped else ()
-
-
-def _planned(attempt: ledger.Attempt) -> plan.Plan | None:
-    """The config of a launch; None when it is not there any more, or is another by now."""
-    with contextlib.suppress(QuantgateError):
-        planned = plan.read(attempt.config)
-        return planned if planned.fingerprint == attempt.fingerprint else None
-    return None

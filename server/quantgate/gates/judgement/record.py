@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...errors import QuantgateError
 from ...evalconfig import compose, fingerprint, paths
 from ...results.launch_record import NO_RECORD, LaunchRecord
 from ...results.run_config import ADAPTER_FIELDS
 from ...runs.sanitise import one_line
 from .. import ledger
-from ..planning import plan
+from ..planning import endpoint, plan
 from ..views import lookup
 from . import expecting
 
@@ -29,23 +27,22 @@ def of(run: lookup.Run) -> LaunchRecord:
     attempt = run.attempt
     if attempt is None:
         return replace(NO_RECORD, kind=run.kind)
-    served, served_at = _served(attempt)
+    # What the endpoint listed right before the launch.
+    seen = endpoint.seen_at(attempt) or endpoint.Served("")
     record = LaunchRecord(
         kind=attempt.kind,
-        served=served,
-        served_at=served_at,
+        served=tuple(one_line(name, _TEXT) for name in seen.models),
+        served_at=one_line(seen.url, _TEXT),
         identity=_identity(attempt),
         unknown=f"its config {attempt.config} is gone, or another by now, and the ledger keeps digests only",
     )
-    with contextlib.suppress(QuantgateError):
-        planned = plan.read(attempt.config)
-        if planned.fingerprint == attempt.fingerprint:
-            return _with_config(record, planned, attempt)
-    return record
+    planned = plan.as_launched(attempt.config, attempt.fingerprint)
+    return _with_config(record, planned, attempt) if planned else record
 
 
 def _with_config(record: LaunchRecord, planned: plan.Plan, attempt: ledger.Attempt) -> LaunchRecord:
-    deployed, launched = planned.composed.deployment != "none", _launched(planned, attempt)
+    deployed, given = planned.composed.deployment != "none", {task.directory: task for task in planned.composed.tasks}
+    launched = {d: given[task.directory] for d, task in planned.launched(list(attempt.tasks)).items()}
     return replace(
         record,
         params={directory: task.params for directory, task in launched.items()},
@@ -58,13 +55,6 @@ def _with_config(record: LaunchRecord, planned: plan.Plan, attempt: ledger.Attem
         checkpoint=_checkpoint(planned.config, deployed=deployed),
         deployed=deployed,
     )
-
-
-def _launched(planned: plan.Plan, attempt: ledger.Attempt) -> dict[str, compose.ConfiguredTask]:
-    """Each task that was launched, by its directory: NEL numbers the tasks of a filtered launch anew."""
-    given = {task.directory: task for task in planned.composed.tasks}
-    chosen = planned.chosen(list(attempt.tasks))
-    return {f"{task.name}.{index}": given[task.directory] for index, task in enumerate(chosen)}
 
 
 def _endpoint(config: Mapping[str, Any], task: compose.ConfiguredTask) -> dict[str, Any]:
@@ -108,16 +98,6 @@ def _checkpoint(config: Mapping[str, Any], *, deployed: bool) -> str:
 
 def _text(value: Any) -> str:
     return value[:_TEXT] if isinstance(value, str) and value != compose.MISSING else ""
-
-
-def _served(attempt: ledger.Attempt) -> tuple[tuple[str, ...], str]:
-    """The models that the endpoint listed right before the launch, and where it was asked."""
-    try:
-        seen = json.loads(attempt.endpoint) if attempt.endpoint else {}
-        models = tuple(one_line(str(name), _TEXT) for name in seen.get("models", ()))
-        return models, one_line(str(seen.get("url", "")), _TEXT)
-    except (ValueError, TypeError, AttributeError):
-        return (), ""
 
 
 def _identity(attempt: ledger.Attempt) -> str:

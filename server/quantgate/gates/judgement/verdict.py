@@ -1,9 +1,9 @@
 """What a finished canary shows, task by task: why it does not pass, and what could not be verified.
 
-A canary passes when every task succeeded, the expected samples are scored, and the log scan finds no failure. Of a harness
-whose per-sample files cannot be read, or a task whose metric is not known, that cannot be checked sample by sample. Such a
-task stands on lesser evidence, which is then named: a clean end, clean logs, no response with an error, at least as many
-answered requests as were expected, and a finite score in results.yml.
+A canary passes when every task succeeded, the expected samples are scored, it ran as its config says (`record`), and the log
+scan finds no failure. Of a harness whose per-sample files cannot be read, or a task whose metric is not known, that cannot be
+checked sample by sample. Such a task stands on lesser evidence, which is then named: a clean end, clean logs, no response with
+an error, at least as many answered requests as were expected, and a finite score in results.yml.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ...results import verify
 from ...results.results_yml import read_results
 from ...results.samples import has_reader
 from ...runs.rundir import RunDir, TaskDir
-from ...runs.scanning.log_scan import scan_task
 
 SAMPLES = "samples"
 """The evidence of a task that was verified sample by sample."""
@@ -53,6 +52,8 @@ _FIX = {
     "no_reasoning_left": "give the server a reasoning parser, or set process_reasoning_traces",
     "repeats_differ": "switch use_caching off, or leave out the seed",
     "truncation": "raise max_new_tokens, or switch thinking off if it is not wanted",
+    "model": "serve the model that the config names, then start a new canary",
+    "parameters": "look at the command that NEL ran (run_config.yml), and mend the config",
     "judge_answered": "check the judge's URL, key and rate limit",
 }
 
@@ -102,7 +103,7 @@ def _weigh_task(run: RunDir, checked: verify.TaskVerification, expectation: veri
         excused |= _BY_METRIC
         lacking.append("which metric counts is not known")
     failed = [c for c in checked.checks if c.fails and c.name not in excused]
-    reasons = [_reason(checked.task, check, directory) for check in failed]
+    reasons = [_reason(checked, check) for check in failed]
     evidence = SAMPLES
     if lacking and directory is not None:
         stands_on, missing = _instead(directory, checked, expectation)
@@ -111,11 +112,9 @@ def _weigh_task(run: RunDir, checked: verify.TaskVerification, expectation: veri
     return TaskVerdict(checked.task, tuple(reasons), evidence, tuple(_suspicious(checked)))
 
 
-def _reason(task: str, check: verify.Check, directory: TaskDir | None) -> str:
-    fix = _FIX.get(check.name, "")
-    if check.name == "log_scan" and directory is not None:
-        fix = next((c.fix for c in scan_task(directory).classes if c.severity == "fatal"), "")
-    return f"{task}: {check.name}: {check.detail}" + (f" (fix: {fix.rstrip('.')})" if fix else "")
+def _reason(checked: verify.TaskVerification, check: verify.Check) -> str:
+    fix = checked.log_fix if check.name == "log_scan" else _FIX.get(check.name, "")
+    return f"{checked.task}: {check.name}: {check.detail}" + (f" (fix: {fix.rstrip('.')})" if fix else "")
 
 
 def _suspicious(checked: verify.TaskVerification) -> list[str]:

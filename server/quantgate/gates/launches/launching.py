@@ -17,7 +17,7 @@ from ..judgement import judging
 from ..permission import skipping
 from ..planning import asks, dry_runs, limits, plan, staleness
 from ..views import lookup, remote_views
-from . import submission
+from . import reconcile, submission
 
 MAX_CANARY_SAMPLES = 1000
 
@@ -147,7 +147,7 @@ def run(config: str, *, tasks: list[str], max_samples: int, skip_gates_reason: s
         remote_views.look_ahead(
             [lookup.run_of(a) for a in earlier if a.executor == plan.SLURM and a.outcome != "failed"]
         )
-        for attempt in earlier:
+        for attempt in map(reconcile.settle, earlier):
             told = attempt.invocation_id not in untold
             if judging.may_run(attempt) or (attempt.outcome == "launched" and not told):
                 return attempt

@@ -71,7 +71,13 @@ def verdict(attempt: ledger.Attempt, reason: str = LEFT, said: remote_launches.S
 
 def settle_all() -> None:
     """Settle every open attempt; one indexed query when there is none."""
-    for attempt in ledger.open_attempts():
+    found = ledger.open_attempts()
+    # As in `verdict`: that nobody can start it is seen before the cluster is searched.
+    over = [a for a in found if a.executor == plan.SLURM and not may_start(a) and _locks_are_seen(a, or_old=True)]
+    unseen = [a for a in over if not evidence.started_dir(a)]
+    if len(unseen) > 1:
+        remote_launches.look_ahead(unseen)
+    for attempt in found:
         settle(attempt)
 
 

@@ -10,6 +10,7 @@ NEL records a job only after the submission of all of them. What it left is foun
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,10 @@ IN_FLIGHT_SECONDS = 60
 """How long a submission may go on on another login node after its link broke: Slurm's own limits for one request are below it."""
 FRESH_SECONDS = 5.0
 """How long an answer that leaves it open is not asked for again."""
+AT_ONCE = 20
+"""Launches in one search: a path has at most 4 KB, and one word of a command line 128 KB."""
+AHEAD_SECONDS = 60.0
+"""How long what was searched ahead waits for whoever asks."""
 
 Outcome = Literal["launched", "failed", "open"]
 Said = Literal["uncertain", "over"]
@@ -49,6 +54,7 @@ class Known:
 
 _open: dict[str, tuple[float, Known]] = {}
 _silent: dict[str, tuple[float, str]] = {}
+_ahead: dict[str, tuple[float, launches.Launch]] = {}
 
 
 def said_by(error: Exception) -> Said:
@@ -75,13 +81,45 @@ def look(attempt: ledger.Attempt, said: Said = "uncertain") -> Known:
     return known
 
 
+def look_ahead(attempts: Iterable[ledger.Attempt]) -> None:
+    """Search for many launches, `AT_ONCE` in one session; `look` then has what was found of each, once.
+
+    Args:
+        attempts: Open launches on clusters. That no process can start them any more was seen before this call: what is searched
+            for earlier may come later.
+    """
+    wanted: dict[str, dict[str, str]] = {}
+    for attempt in attempts:
+        host, _, output_dir = attempt.output_dir.partition(":")
+        if time.monotonic() - _open.get(attempt.invocation_id, (-FRESH_SECONDS, None))[0] >= FRESH_SECONDS:
+            wanted.setdefault(host, {})[attempt.invocation_id] = output_dir
+    for host, output_dirs in wanted.items():
+        pairs = list(output_dirs.items())
+        for at in range(0, len(pairs), AT_ONCE):
+            found = _searched(host, dict(pairs[at : at + AT_ONCE]))
+            if isinstance(found, Known):
+                break  # each of them tells, when it is looked at
+            _ahead.update((i, (time.monotonic(), launch)) for i, launch in found.items())
+
+
 def _look(attempt: ledger.Attempt, *, over: bool) -> Known:
     host, _, output_dir = attempt.output_dir.partition(":")
+    searched, launch = _ahead.pop(attempt.invocation_id, (0.0, None))
+    if launch is None or time.monotonic() - searched >= AHEAD_SECONDS:
+        found = _searched(host, {attempt.invocation_id: output_dir})
+        if isinstance(found, Known):
+            return found
+        launch = found.get(attempt.invocation_id, launches.Launch())
+    return conclude(launch, host, over=over)
+
+
+def _searched(host: str, output_dirs: dict[str, str]) -> dict[str, launches.Launch] | Known:
+    """What the cluster has of some launches, or why that leaves all of them open."""
     silent_since, told = _silent.get(host, (0.0, ""))
     if told and time.monotonic() - silent_since < FRESH_SECONDS:
         return Known("open", why=told, state="unreachable")
     try:
-        found = launches.search(connection.connection(host), {attempt.invocation_id: output_dir})
+        found = launches.search(connection.connection(host), output_dirs)
     except Unreachable as error:
         # Not each of many launches there waits for it again.
         _silent[host] = (time.monotonic(), error.what)
@@ -91,8 +129,7 @@ def _look(attempt: ledger.Attempt, *, over: bool) -> Known:
     except BadInput as error:
         return Known("open", why=str(error))
     _silent.pop(host, None)
-    launch = found.get(attempt.invocation_id, launches.Launch())
-    return conclude(launch, host, over=over)
+    return found
 
 
 def conclude(launch: launches.Launch, host: str, *, over: bool = False) -> Known:

@@ -1,4 +1,4 @@
-"""From a decision to a running invocation: written down before and after, started once."""
+"""Whether a launch may be made, and what is asked of a person first; `starting` then makes it."""
 
 from __future__ import annotations
 
@@ -148,19 +148,15 @@ def _require_same_endpoint(
 ) -> None:
     """The model list of the endpoint must be the one that the canary saw, where both are known."""
     canary = newest_canary(planned, chosen) or newest_canary(planned, chosen[:1])
-    before = json.loads(canary.endpoint).get("models", []) if canary and canary.endpoint else []
-    if served and before and served.models and sorted(before) != sorted(served.models):
-        raise Refused(
-            "The endpoint serves other models than at the canary",
-            where=f"{served.url} lists {', '.join(served.models[:5])}; the canary saw {', '.join(before[:5])}",
-            fix=f"canary(config={str(planned.path)!r}, again=true)",
-        )
+    before = endpoint.seen_at(canary) if canary else None
+    fix = f"canary(config={str(planned.path)!r}, again=true)"
+    endpoint.require_same_models(before, served, "at the canary", "the canary saw", fix)
 
 
 def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
     if planned.composed.executor == plan.SLURM:
         return
-    if planned.composed.executor == "process":
+    if planned.composed.executor == plan.PROCESS:
         for task in planned.chosen(tasks):
             harnesses.require_wheel(task.harness, task.container)
         return
@@ -172,8 +168,9 @@ def _require_harnesses(planned: plan.Plan, tasks: list[str]) -> None:
 
 def newest_canary(planned: plan.Plan, tasks: Sequence[plan.PlannedTask]) -> ledger.Attempt | None:
     """The newest canary of this fingerprint that was launched with all of these tasks."""
-    reconcile.settle_all()
     for attempt in ledger.attempts(fingerprint=planned.fingerprint, kind="canary"):
-        if attempt.outcome != "failed" and set(tasks) <= set(planned.chosen(list(attempt.tasks))):
-            return attempt
+        if set(tasks) <= set(planned.chosen(list(attempt.tasks))):
+            settled = reconcile.settle(attempt)
+            if settled.outcome != "failed":
+                return settled
     return None

@@ -17,21 +17,16 @@ from .attempts import (
     attempt,
     attempts,
     count,
-    finish_attempt,
     open_attempts,
     settle_attempt,
 )
-from .contents import MOST_CONTENTS, Content, contents_of, put_content
+from .contents import Content, contents_of, put_content
 from .judgements import Gate, gate, put_gate
 from .resumes import Resume, add_resume, finish_resume, resumes
-from .schema import SCHEMA_VERSION
-from .store import BUSY_SECONDS, exclusive, journal, kept, network_note, path
+from .store import exclusive, kept, network_note, path
 
 __all__ = [
-    "BUSY_SECONDS",
     "LAUNCHING",
-    "MOST_CONTENTS",
-    "SCHEMA_VERSION",
     "Attempt",
     "Content",
     "Gate",
@@ -44,10 +39,8 @@ __all__ = [
     "contents_of",
     "count",
     "exclusive",
-    "finish_attempt",
     "finish_resume",
     "gate",
-    "journal",
     "kept",
     "network_note",
     "open_attempts",

@@ -64,15 +64,6 @@ def add_attempt(attempt: Attempt) -> None:
         opened.execute(_INSERT, [values[name] for name in _COLUMNS])
 
 
-def finish_attempt(invocation_id: str, *, outcome: str, run_dir: str = "", error: str = "") -> None:
-    """Write down how a launch went."""
-    with connection() as opened:
-        opened.execute(
-            "UPDATE attempts SET outcome=?, run_dir=?, error=? WHERE invocation_id=?",
-            (outcome, run_dir, error, invocation_id),
-        )
-
-
 def settle_attempt(invocation_id: str, outcome: str, run_dir: str, error: str) -> None:
     """Write down how a launch went, unless somebody has done so."""
     with connection() as opened:
@@ -101,29 +92,29 @@ def attempts(*, fingerprint: str = "", kind: str = "", begins: str = "", limit: 
         }
         where = " AND ".join(["TRUE", *(condition for condition, value in asked.items() if value)])
         values = [value for value in asked.values() if value]
-        rows = opened.execute(
+        found = opened.execute(
             f"SELECT * FROM attempts WHERE {where} ORDER BY rowid DESC LIMIT ?",  # noqa: S608 - our own words
             [*values, limit],
         ).fetchall()
-    return [_attempt(row) for row in rows]
+    return [_attempt(row) for row in found]
 
 
 def open_attempts() -> list[Attempt]:
     """Launches of which nobody has written how they went, oldest first."""
     with connection() as opened:
-        rows = opened.execute("SELECT * FROM attempts WHERE outcome='launching' ORDER BY rowid").fetchall()
-    return [_attempt(row) for row in rows]
+        found = opened.execute("SELECT * FROM attempts WHERE outcome='launching' ORDER BY rowid").fetchall()
+    return [_attempt(row) for row in found]
 
 
 def attempt(invocation_id: str) -> Attempt | None:
     """The launch with this id, or with an id that begins so when there is only one such."""
     with connection() as opened:
         # A range, which the index answers: "g" stands behind every hexadecimal digit.
-        rows = opened.execute(
+        found = opened.execute(
             "SELECT * FROM attempts WHERE invocation_id >= ? AND invocation_id < ? LIMIT 2",
             (invocation_id, invocation_id + "g"),
         ).fetchall()
-    return _attempt(rows[0]) if len(rows) == 1 else None
+    return _attempt(found[0]) if len(found) == 1 else None
 
 
 def count(begins: str = "") -> int:
@@ -140,8 +131,8 @@ def count(begins: str = "") -> int:
 def among(invocation_ids: Sequence[str]) -> set[str]:
     """Those of these full ids that are launches of ours."""
     with connection() as opened:
-        rows = opened.execute(
+        found = opened.execute(
             "SELECT invocation_id FROM attempts WHERE invocation_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(invocation_ids)),),
         ).fetchall()
-    return {str(row[0]) for row in rows}
+    return {str(row[0]) for row in found}

@@ -16,15 +16,10 @@ MOST_CONTENTS = 50
 
 @dataclass(frozen=True)
 class Content:
-    """The parts of one fingerprint: the name of a part and a digest of its value.
-
-    Attributes:
-        written: Seconds since the epoch when this content was last seen.
-    """
+    """The parts of one fingerprint: the name of a part and a digest of its value."""
 
     fingerprint: str
     content: dict[str, str]
-    written: float
 
 
 def put_content(fingerprint: str, config: str, content: Mapping[str, str]) -> None:
@@ -47,6 +42,6 @@ def contents_of(config: str) -> list[Content]:
     """The contents that this config file has had, the last written first."""
     with connection() as opened:
         found = opened.execute(
-            "SELECT fingerprint, content, written FROM contents WHERE config=? ORDER BY number DESC", (config,)
+            "SELECT fingerprint, content FROM contents WHERE config=? ORDER BY number DESC", (config,)
         ).fetchall()
     return [rows.read(dict(row), Content, "content") for row in found]

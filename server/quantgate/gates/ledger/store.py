@@ -39,24 +39,18 @@ def exclusive() -> Iterator[None]:
         StorageError: Another server holds it for longer than a launch may take to be written down.
     """
     try:
-        with FileLock(path().with_suffix(".lock"), timeout=BUSY_SECONDS):
-            yield
+        lock = FileLock(path().with_suffix(".lock"), timeout=BUSY_SECONDS)
+        lock.acquire()
     except Timeout:
         raise StorageError(
             "Another server holds the ledger", where=str(path()), fix="try again; if it stays so, end that server"
         ) from None
     except (OSError, NotImplementedError) as error:
         raise _unusable(str(error), path()) from None
-
-
-def journal() -> str:
-    """The journal mode that the ledger has: "wal", or "delete" where it lies on a network file system.
-
-    Raises:
-        StorageError: It cannot be opened.
-    """
-    with connection() as opened:
-        return str(opened.execute("PRAGMA journal_mode").fetchone()[0])
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def network_note() -> str:

@@ -7,6 +7,9 @@ from ...cluster.hosts import Host
 from . import shown
 from .consent import Question, has, require
 
+LOOK = "look at host"
+"""The token of a yes to a look; one to a launch there, which allows more, is "host"."""
+
 
 def allowed(name: str, user: str = "", *, where: str) -> Host:
     """The host, when it may be contacted.
@@ -21,7 +24,7 @@ def allowed(name: str, user: str = "", *, where: str) -> Host:
         BadInput: A clusters.yaml is broken, or it is no host name.
     """
     found = hosts.find(name, user)
-    # Who allowed a launch there (gates.hosts) allowed a look as well.
+    # Who allowed a launch there (`hosts`) allowed a look as well.
     if not has(("host", found.address)):
         require(questions(found, where=where))
     return found
@@ -35,7 +38,7 @@ def questions(host: Host, *, where: str) -> tuple[Question, ...]:
     return (
         Question(
             # Another yes than that to a launch: nothing is copied there.
-            token=("look at host", host.address),
+            token=(LOOK, host.address),
             what=f"{host.address[:120]} is neither in clusters.yaml nor in ssh_config",
             where=where,
             text="A host that nobody here has named before would be contacted with your keys, to look at it; nothing is changed "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ... import redact
+from ... import redact, visible
 
 _GAP = re.compile(r"(?<=\S)[ \t]{9,}")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n){3,}")
@@ -35,9 +35,9 @@ def hides(text: str) -> bool:
 
 
 def _visible(character: str) -> str:
-    if character in "\n\t" or character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    # A blank that is none of the keyboard's (no-break, em) is a word's part for a shell, and looks like a gap.
+    plain = character in "\n\t" or character.isprintable()
+    return character if plain and not visible.hides(character) else visible.written(character)
 
 
 def quoted(text: str) -> str:

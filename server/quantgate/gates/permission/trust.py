@@ -54,7 +54,7 @@ def _titled(command: commands.Command) -> str:
 
 def _where_they_run(planned: plan.Plan) -> str:
     executor = planned.composed.executor
-    place = "on this machine, as the server's user" if executor == "process" else "inside the run's containers"
+    place = "on this machine, as the server's user" if executor == plan.PROCESS else "inside the run's containers"
     if executor == "local":
         place += "; what becomes part of `docker run` acts on this machine, as the server's user"
     elif executor == "slurm":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...evalconfig.node_gpus import node_gpus
+
 
 def gpus(config: Mapping[str, Any]) -> int | None:
     """GPUs of one job, those of auxiliary deployments among them; None when the config does not tell."""
-    from ...evalconfig.lint import slurm  # with the lint's tables: not at the server's start
-
     execution = config.get("execution") or {}
     nodes = execution.get("num_nodes")
     auxiliary = config.get("auxiliary_deployments") or {}
@@ -18,7 +18,7 @@ def gpus(config: Mapping[str, Any]) -> int | None:
         return None
     if execution.get("gres") in (None, "") and execution.get("gpus_per_node") is None:
         return 0
-    per_node = slurm.gpus_of_node(execution)
+    per_node = node_gpus(execution).count
     return per_node * (nodes + sum(n or 0 for n in others)) if per_node else None
 
 

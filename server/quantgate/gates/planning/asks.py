@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...evalconfig.node_gpus import node_gpus
 from ...launcher import harness_env, harnesses
 from ...launcher.generated import GeneratedFile
 from . import plan
@@ -16,7 +17,6 @@ _LONGEST = 300
 
 _SBATCH = re.compile(r"^#SBATCH[ \t]+--([\w-]+)(?:[= \t][ \t]*(.*\S))?[ \t]*$", re.MULTILINE)
 _MAX_WALLTIME = re.compile(r'^_max_walltime="([^"]+)"', re.MULTILINE)
-_GRES = re.compile(r"gpu(?::[A-Za-z][\w.\-]*)?:(\d+)")
 _WORD = r"((?:\"[^\"]*\"|'[^']*'|[^\s\"'])+)"
 _IMAGE = re.compile(r"--container-image[ =](\S+)")
 _MOUNTS = re.compile(r"--container-mounts[ =](\S+)")
@@ -70,7 +70,7 @@ def jobs(planned: plan.Plan, scripts: Sequence[GeneratedFile]) -> tuple[Job, ...
     texts = {script.name: script.text for script in scripts}
     made = []
     for task in planned.tasks:
-        if planned.composed.executor == "process":
+        if planned.composed.executor == plan.PROCESS:
             made.append(_process(task))
         elif (text := texts.get(f"{task.directory}/run.sub")) is not None:
             made.append(_slurm(task, text))
@@ -100,10 +100,8 @@ def _slurm(task: plan.PlannedTask, text: str) -> Job:
 
 def _gpus(asks: Mapping[str, str]) -> int | None:
     nodes = asks.get("nodes", "")
-    per_node = _GRES.fullmatch(asks.get("gres", ""))
-    if per_node is None or not nodes.isdecimal():
-        return None
-    return int(per_node[1]) * int(nodes)
+    per_node = node_gpus({"gres": asks.get("gres"), "gpus_per_node": asks.get("gpus-per-node")}).count
+    return per_node * int(nodes) if per_node and nodes.isdecimal() else None
 
 
 def _slurm_containers(text: str) -> Iterator[Container]:

@@ -13,19 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import redact
-from ...errors import BadInput, ConfigError, EndpointError
+from ...errors import BadInput, ConfigError, EndpointError, EndpointSilent, Refused
+from .. import ledger
 
 PROBE_SECONDS = 8.0
 MAX_ANSWER = 1 << 20
 _API_PATHS = ("/chat/completions", "/completions", "/embeddings")
-
-
-class NoAnswer(EndpointError):
-    """Nobody answers at the endpoint, as seen from this machine; `url` was asked."""
-
-    def __init__(self, what: str, *, url: str, fix: str) -> None:
-        self.url = url
-        super().__init__(what, where=f"target.api_endpoint.url ({url})", fix=fix)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -51,6 +44,36 @@ class Served:
     url: str
     models: tuple[str, ...] = ()
     note: str = ""
+
+
+def seen_at(attempt: ledger.Attempt) -> Served | None:
+    """What the endpoint said at a launch; None when it was not asked, or the ledger's row is damaged."""
+    try:
+        said = json.loads(attempt.endpoint)
+        return Served(str(said.get("url", "")), tuple(map(str, said.get("models", ()))), str(said.get("note", "")))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def require_same_models(before: Served | None, now: Served | None, since: str, then: str, fix: str) -> None:
+    """Refuse when an endpoint serves other models than at an earlier launch, where both are known.
+
+    Args:
+        before: What it said at that launch.
+        now: What it says.
+        since: That launch, as in "at the canary".
+        then: The words before what was listed, as in "the canary saw".
+        fix: What to do.
+
+    Raises:
+        Refused: It does.
+    """
+    if before and now and before.models and now.models and sorted(before.models) != sorted(now.models):
+        raise Refused(
+            f"The endpoint serves other models than {since}",
+            where=f"{now.url} lists {', '.join(now.models[:5])}; {then} {', '.join(before.models[:5])}",
+            fix=fix,
+        )
 
 
 def models_url(endpoint: str) -> str:
@@ -110,7 +133,7 @@ def probe_for_elsewhere(config: Mapping[str, Any], env: Mapping[str, str]) -> Se
     """As `probe`, for a run on another machine: an endpoint that does not answer this one may answer that one."""
     try:
         return probe(config, env)
-    except NoAnswer as error:
+    except EndpointSilent as error:
         return Served(error.url, (), error.what)
 
 
@@ -126,7 +149,7 @@ def _ask(url: str, key: str, key_name: str) -> Served:
         return _refused(error, shown, key_name)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise NoAnswer(
+        raise EndpointSilent(
             redact.redact(f"The endpoint does not answer: {reason}"),
             url=shown,
             fix="start the model server or correct the url, then call this again; nothing was launched",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,15 @@ from typing import Any
 
 from ... import redact
 from ...benchmarks import catalogue, limits, metrics, needs, recipes
+from ...benchmarks.repeats import repeats_of
 from ...checkpoint import identity
-from ...errors import ConfigError, Refused, UnknownName
+from ...errors import ConfigError, QuantgateError, Refused, UnknownName
 from ...evalconfig import compose, fingerprint, paths, serving_sizes, variables
 from ...evalconfig.document import ConfigDocument, located
 from ...launcher import harness_env, harnesses, package
 from . import allocation, dry_runs
 
-LOCAL = ("process", "local")
+PROCESS, CONTAINERS = LOCAL = ("process", "local")
 """Executors whose runs are processes and files of this machine."""
 SLURM = "slurm"
 LAUNCHED_HERE = (*LOCAL, SLURM)
@@ -103,7 +105,7 @@ class Plan:
         from ...evalconfig import served_program  # with the lint's table of programs: not at the server's start
 
         document = ConfigDocument.load(self.path)
-        if not serving_sizes.framework(document) or served_program.is_script(document):
+        if not serving_sizes.framework(document) or served_program.starts_unknown_program(document):
             return None
         return serving_sizes.read(document).gpus * self._instances()
 
@@ -114,7 +116,7 @@ class Plan:
         from ...evalconfig import served_program
 
         document = ConfigDocument.load(self.path)
-        if not serving_sizes.framework(document) or served_program.is_script(document):
+        if not serving_sizes.framework(document) or served_program.starts_unknown_program(document):
             return None
         given = serving_sizes.get_flag(document, "--max-num-seqs") or ""
         if not given.isdecimal() or len(given) > 6:
@@ -153,6 +155,14 @@ class Plan:
                 )
         return tuple(t for t in self.tasks if t.name in tasks or t.directory in tasks)
 
+    def launched(self, tasks: list[str]) -> dict[str, PlannedTask]:
+        """The tasks that `chosen` keeps, by their directories in that launch: NEL numbers the tasks of a filtered launch anew.
+
+        Raises:
+            Refused: A name that the config does not have.
+        """
+        return {f"{task.name}.{index}": task for index, task in enumerate(self.chosen(tasks))}
+
     def named(self, chosen: Sequence[PlannedTask]) -> list[str]:
         """The one spelling of a choice of tasks: in the config's order, by directory where the name means others too.
 
@@ -181,8 +191,8 @@ def read(config: str) -> Plan:
     mark = fingerprint.mark(
         composed.config,
         launcher_version=package.launcher_version(),
-        checkpoint=identity.identify(Path(checkpoint)).parts if checkpoint else {},
-        harnesses=_harness_environments(tasks) if composed.executor == "process" else (),
+        checkpoint=identity.identify(Path(checkpoint)) if checkpoint else {},
+        harnesses=_harness_environments(tasks) if composed.executor == PROCESS else (),
     )
     return Plan(
         path=path.resolve(),
@@ -194,6 +204,14 @@ def read(config: str) -> Plan:
         config=composed.config,
         content=mark.content,
     )
+
+
+def as_launched(config: str, fingerprint: str) -> Plan | None:
+    """A config that still has this fingerprint; None when it is not there any more, or is another by now."""
+    with contextlib.suppress(QuantgateError):
+        planned = read(config)
+        return planned if planned.fingerprint == fingerprint else None
+    return None
 
 
 def file_digest(path: Path) -> str:
@@ -239,7 +257,8 @@ def _checkpoint(composed: compose.Composed) -> str:
 def _planned(task: compose.ConfiguredTask) -> PlannedTask:
     known = _catalogue_task(task)
     found = recipes.variant_of_task(known.id) if known else None
-    metric = metrics.metric_of(known, task.params, repeats(task.params)) if known and found is None else None
+    repeats = repeats_of(task.params, known.params if known else None)
+    metric = metrics.metric_of(known, task.params, repeats) if known and found is None else None
     samples = found[1].samples if found else metric.samples if metric else None
     return PlannedTask(
         directory=task.directory,
@@ -247,7 +266,7 @@ def _planned(task: compose.ConfiguredTask) -> PlannedTask:
         harness=known.harness if known else "",
         container=str(task.raw.get("container") or (known.container if known else "")),
         samples=samples,
-        repeats=repeats(task.params),
+        repeats=repeats,
         parts=metric.parts if metric else 1,
         classes=_classes(known, found[0] if found else None),
         watch=limits.watch_instead(task.name, known),
@@ -273,12 +292,3 @@ def _catalogue_task(task: compose.ConfiguredTask) -> catalogue.CatalogueTask | N
         if may_be_unlisted(task.name):
             return None  # NEL asks its harness's image for it, once a person trusts it
         raise
-
-
-def repeats(params: Mapping[str, Any]) -> int:
-    """Answers per question that a task's parameters ask for (`extra.num_repeats` or `extra.n_samples`; 1 when neither)."""
-    for name in ("num_repeats", "n_samples"):
-        value = paths.dig(params, "extra", name)
-        if isinstance(value, int) and value > 0:
-            return value
-    return 1

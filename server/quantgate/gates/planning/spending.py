@@ -45,21 +45,20 @@ def spending(planned: plan.Plan, tasks: list[str], max_samples: int) -> Spending
         max_samples: Samples per task; 0 for all.
     """
     chosen = planned.chosen(tasks)
-    sizes = {task.name: task.requests(max_samples) for task in chosen}
-    known = {name: n for name, n in sizes.items() if n is not None}
-    judged = [task.name for task in chosen if plan.JUDGE in task.classes]
+    # By task and not by name: the same task may stand in a config twice.
+    sizes = [(task, task.requests(max_samples)) for task in chosen]
+    judged = [n for task, n in sizes if plan.JUDGE in task.classes]
     figures = _figures(planned)
     gpus = planned.gpus()
-    told = len(known) == len(sizes) and set(known) <= figures.keys()
-    hours = estimate.estimate([figures[name] for name in known], gpus, known)["hours"] if told else float(UNKNOWN)
+    told = all(n is not None and task.name in figures for task, n in sizes)
+    hours = round(sum(figures[task.name].hours(n or 0) for task, n in sizes), 3) if told else float(UNKNOWN)
     return Spending(
-        # By task and not by name: the same task may stand in a config twice.
-        requests=sum(task.requests(max_samples) or 0 for task in chosen),
-        judge_requests=sum(known[name] for name in judged) if set(judged) <= known.keys() else UNKNOWN,
+        requests=sum(n or 0 for _, n in sizes),
+        judge_requests=UNKNOWN if None in judged else sum(n or 0 for n in judged),
         hours=hours,
         gpu_hours=float(UNKNOWN) if gpus is None or (gpus and not told) else round(max(hours, 0.0) * gpus, 3),
         gpu_hours_at_most=_at_most(planned, gpus, len(chosen)),
-        notes=tuple(_notes(chosen, sizes, max_samples)),
+        notes=tuple(_notes(sizes, max_samples)),
     )
 
 
@@ -91,8 +90,9 @@ def _figures(planned: plan.Plan) -> dict[str, estimate.TaskFigures]:
     return found
 
 
-def _notes(chosen: Sequence[plan.PlannedTask], sizes: dict[str, int | None], max_samples: int) -> list[str]:
-    notes = [f"The number of samples of {name} is not known before it runs." for name, n in sizes.items() if n is None]
+def _notes(sizes: Sequence[tuple[plan.PlannedTask, int | None]], max_samples: int) -> list[str]:
+    chosen, unknown = [task for task, _ in sizes], dict.fromkeys(task.name for task, n in sizes if n is None)
+    notes = [f"The number of samples of {name} is not known before it runs." for name in unknown]
     if max_samples:
         notes.append(
             f"A subset of at most {max_samples} samples per task: its score is the subset's, and must be called so."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -64,8 +63,11 @@ def what_was_launched(attempt: ledger.Attempt) -> plan.Plan:
 def new_run(attempt: ledger.Attempt) -> str:
     """The call that starts the same evaluation afresh."""
     verb = "canary" if attempt.kind == "canary" else "run"
+    size = "samples" if verb == "canary" else "max_samples"
+    tasks = f", tasks={list(attempt.tasks)!r}" if attempt.tasks else ""
+    limit = f", {size}={attempt.sample_limit}" if attempt.sample_limit else ""
     again = ", again=true" if verb == "canary" else ""
-    return f"{verb}(config={attempt.config!r}{again})"
+    return f"{verb}(config={attempt.config!r}{tasks}{limit}{again})"
 
 
 def require_same_models(attempt: ledger.Attempt, served: endpoint.Served | None) -> None:
@@ -74,10 +76,6 @@ def require_same_models(attempt: ledger.Attempt, served: endpoint.Served | None)
     Raises:
         Refused: It does.
     """
-    before = json.loads(attempt.endpoint).get("models", []) if attempt.endpoint else []
-    if served and before and served.models and sorted(before) != sorted(served.models):
-        raise Refused(
-            "The endpoint serves other models than when the run was launched",
-            where=f"{served.url} lists {', '.join(served.models[:5])}; at the launch it was {', '.join(before[:5])}",
-            fix=f"serve the same model again, or start a new run: {new_run(attempt)}",
-        )
+    fix = f"serve the same model again, or start a new run: {new_run(attempt)}"
+    before = endpoint.seen_at(attempt)
+    endpoint.require_same_models(before, served, "when the run was launched", "at the launch it was", fix)

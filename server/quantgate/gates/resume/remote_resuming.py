@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ... import redact
 from ...cluster import connection, control
-from ...errors import QuantgateError, Refused, StorageError, Unreachable
+from ...errors import QuantgateError, Refused, Unreachable
 from ...launcher import launch_lock
 from ...runs.clusters import looking
 from ...runs.invocation import LIVE
@@ -117,7 +117,7 @@ def _submitted(run: lookup.Run, attempt: ledger.Attempt, names: Sequence[str]) -
         )
     except Unreachable as error:
         sent = control.may_have_run(error)
-        _close(attempt, number, "unknown" if sent else "failed", redact.redact(str(error)))
+        under_way.close(attempt, number, "unknown" if sent else "failed", redact.redact(str(error)))
         raise Unreachable(
             f"{error.what}; " + ("jobs may have been queued" if sent else "nothing was submitted"),
             where=run.remote.address,
@@ -125,21 +125,12 @@ def _submitted(run: lookup.Run, attempt: ledger.Attempt, names: Sequence[str]) -
             "resume after that submits nothing that is",
         ) from None
     except QuantgateError as error:
-        _close(attempt, number, "failed", redact.redact(str(error)))
+        under_way.close(attempt, number, "failed", redact.redact(str(error)))
         raise
     except BaseException as error:
-        _close(attempt, number, "unknown", str(error))
+        under_way.close(attempt, number, "unknown", str(error))
         raise
     finally:
         looking.forget(run.remote.host)
     outcome = "launched" if done.queued else "unknown" if done.uncertain else "failed"
-    return done, _close(attempt, number, outcome, "; ".join(reason for _, reason in done.refused))
-
-
-def _close(attempt: ledger.Attempt, number: int, outcome: str, error: str) -> bool:
-    """Write down how a resume went; a disk that is full by now changes nothing of that."""
-    try:
-        ledger.finish_resume(attempt.invocation_id, number, outcome, error)
-    except StorageError:
-        return False
-    return True
+    return done, under_way.close(attempt, number, outcome, "; ".join(reason for _, reason in done.refused))

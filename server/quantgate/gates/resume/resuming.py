@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ... import children
-from ...errors import QuantgateError, Refused, StorageError
+from ...errors import QuantgateError, Refused
 from ...launcher import containers, door, harnesses, here, launch_lock
 from ...runs.answer_store import cached_responses, reuses_responses
 from ...runs.invocation import LIVE
@@ -47,8 +47,8 @@ def resume(invocation_id: str, tasks: Sequence[str]) -> Resumption:
     found = lookup.find(invocation_id)
     if remote_cancelling.is_remote(found):
         return remote_resuming.resume(found, tasks)
-    run, attempt = cancelling.own_run(found, "resume")
-    given = list(tasks) or cancelling.task_meant(run)
+    attempt = cancelling.own_run(found, "resume")
+    given = list(tasks) or cancelling.task_meant(found)
     run, resumable, refused = _look(attempt, given)
     if not resumable:
         return Resumption(run, (), refused)
@@ -77,14 +77,17 @@ def _resume(attempt: ledger.Attempt, planned: plan.Plan, env: Mapping[str, str],
                 door.resume(_request(attempt, planned, run, names, lock), env)
     except QuantgateError as error:
         # Out of the lock's block: while this process holds it, nobody can tell who else does.
-        if not number or not _started(attempt, names):
-            _close(attempt, number, "failed", str(error))
+        if not number:
+            raise
+        if not _started(attempt, names):
+            under_way.close(attempt, number, "failed", str(error))
             raise
         warnings = (f"It runs, although its start was reported as failed: {error}",)
     except BaseException as error:
-        _close(attempt, number, "launched" if number and _started(attempt, names) else "failed", str(error))
+        if number:
+            under_way.close(attempt, number, "launched" if _started(attempt, names) else "failed", str(error))
         raise
-    if not _close(attempt, number, "launched"):
+    if not under_way.close(attempt, number, "launched"):
         warnings = (*warnings, "It runs, but the ledger could not note that.")
     assert run.directory is not None
     kept, asked_again = _answers(run.directory, names)
@@ -147,7 +150,7 @@ def _why_not(status: TaskStatus, live: Sequence[str]) -> str:
 
 def _require_means(planned: plan.Plan, attempt: ledger.Attempt) -> None:
     here.require_launches()
-    if planned.composed.executor == "process":
+    if planned.composed.executor == plan.PROCESS:
         for task in planned.chosen(list(attempt.tasks)):
             harnesses.require_wheel(task.harness, task.container)
     else:
@@ -161,17 +164,6 @@ def _started(attempt: ledger.Attempt, names: Sequence[str]) -> bool:
         pass
     states = {t.task: t.state for t in judging.look(attempt).tasks}
     return any(states.get(name) in LIVE for name in names)
-
-
-def _close(attempt: ledger.Attempt, number: int, outcome: str, error: str = "") -> bool:
-    """Write down how a resume went; a disk that is full by now changes nothing of that."""
-    if not number:
-        return True
-    try:
-        ledger.finish_resume(attempt.invocation_id, number, outcome, error)
-    except StorageError:
-        return False
-    return True
 
 
 def _answers(directory: RunDir, names: Sequence[str]) -> tuple[int, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...errors import StorageError
 from ...launcher import launch_lock
 from ...runs.invocation import LIVE
 from ...runs.status import TaskStatus
@@ -29,6 +30,15 @@ def shown(attempt: ledger.Attempt, tasks: Sequence[TaskStatus]) -> tuple[TaskSta
         replace(task, state="resuming", reason="it is being taken up again") if task.task in last.tasks else task
         for task in tasks
     )
+
+
+def close(attempt: ledger.Attempt, number: int, outcome: str, error: str = "") -> bool:
+    """Write down how a resume went, and whether that could be; a disk that is full by now changes nothing of how it went."""
+    try:
+        ledger.finish_resume(attempt.invocation_id, number, outcome, error)
+    except StorageError:
+        return False
+    return True
 
 
 def close_abandoned(attempt: ledger.Attempt) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import BadInput, UnknownName
-from ...launcher import execdb, recorded_config
+from ...launcher import execdb
 from .. import ledger
-from . import overview
-
-_ID = re.compile(r"[0-9a-f]{4,16}")
+from . import lookup, overview
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def entry(invocation_id: str) -> Entry:
     Raises:
         UnknownName: No launch has this id; the newest are named.
     """
-    if not _ID.fullmatch(invocation_id):
+    if not lookup.ID.fullmatch(invocation_id):
         raise _unknown(invocation_id)
     with ledger.kept():
         attempt = ledger.attempt(invocation_id)
@@ -78,6 +75,8 @@ def _foreign(invocation_id: str) -> Entry:
 
 
 def _unknown(invocation_id: str) -> UnknownName:
+    if lookup.ID.fullmatch(invocation_id) and (several := lookup.several(invocation_id)):
+        return several
     known = [k.invocation_id for k in newest(3).runs]
     fix = "the newest are " + ", ".join(known) if known else "none is on record yet: canary(config=…) starts the first"
     return UnknownName("run", invocation_id[:80], fix=fix)
@@ -94,7 +93,7 @@ def effective_config(invocation_id: str) -> Mapping[str, Any]:
         BadInput: NEL recorded no config of it.
     """
     found = entry(invocation_id)
-    config = recorded_config.config_of(found.invocation_id)
+    config = execdb.config_of(found.invocation_id)
     if not config:
         given = found.attempt.config if found.attempt else ""
         raise BadInput(

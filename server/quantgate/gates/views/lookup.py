@@ -16,9 +16,9 @@ from ...runs.rundir import RunDir
 from ...tracking import address
 from .. import ledger
 from ..launches import evidence, reconcile
+from ..planning import plan
 
-SLURM = "slurm"
-_ID = re.compile(r"[0-9a-f]{4,16}")
+ID = re.compile(r"[0-9a-f]{4,16}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,29 @@ class Run:
         return [*tracked.told(self.exported), *([here] if self.origin else [])]
 
     @property
+    def place(self) -> str:
+        """Where it is, as it may be named again; empty when nothing of it is left."""
+        for elsewhere in (self.remote, self.exported):
+            if elsewhere is not None:
+                return elsewhere.address
+        return str(self.directory.path) if self.directory else ""
+
+    def directory_of(self, named: str) -> RunDir:
+        """Its directory on this machine.
+
+        Args:
+            named: How the user named the run.
+
+        Raises:
+            UnknownName: There is none.
+        """
+        if self.directory is None:
+            raise UnknownName(
+                "run directory", named, fix="the run left no directory, or it was deleted; status tells more"
+            )
+        return self.directory
+
+    @property
     def whole(self) -> bool:
         """Whether all tasks of the invocation are looked at, not one of them by its own directory."""
         if self.remote is not None:
@@ -114,7 +137,7 @@ def find(run: str) -> Run:
         TrackingError: The tracking server does not answer or does not let us in.
     """
     text = run.strip()
-    if _ID.fullmatch(text):
+    if ID.fullmatch(text):
         return _by_id(text)
     if address.is_address(text):
         return _by_export(tracked.tracked(text))
@@ -142,8 +165,8 @@ def run_of(attempt: ledger.Attempt) -> Run:
     deleted.
     """
     settled = reconcile.settle(attempt)
-    if settled.executor == SLURM:
-        return Run(settled.invocation_id, None, settled, SLURM, _place_of(settled))
+    if settled.executor == plan.SLURM:
+        return Run(settled.invocation_id, None, settled, plan.SLURM, _place_of(settled))
     path = evidence.invocation_dir(settled)
     if path and not evidence.started(path) and not reconcile.may_begin(settled):
         path = None
@@ -161,11 +184,11 @@ def _place_of(attempt: ledger.Attempt) -> remote.RemoteRun | None:
 def _by_address(there: remote.RemoteRun) -> Run:
     attempt = ledger.attempt(there.invocation_id) if there.invocation_id else None
     jobs = execdb.jobs(there.invocation_id) if there.invocation_id else {}
-    if attempt is not None and attempt.executor == SLURM:
+    if attempt is not None and attempt.executor == plan.SLURM:
         own = run_of(attempt)
         if own.remote is not None and (own.remote.host, own.remote.path) == (there.host, there.path):
             return replace(own, remote=replace(own.remote, only=there.only))
-    return Run(there.invocation_id, None, None, SLURM, remote.with_record(there, jobs))
+    return Run(there.invocation_id, None, None, plan.SLURM, remote.with_record(there, jobs))
 
 
 def _by_export(found: tracked.TrackedRun) -> Run:
@@ -189,16 +212,20 @@ def _by_id(invocation_id: str) -> Run:
         return run_of(attempt)
     jobs = execdb.jobs(invocation_id)
     if not jobs:
-        several = [a.invocation_id for a in ledger.attempts(begins=invocation_id, limit=3)]
-        if several:
-            raise UnknownName(
-                "single run", invocation_id, fix=f"several begin so ({', '.join(several)}): give more of the id"
-            )
+        if more := several(invocation_id):
+            raise more
         known = [a.invocation_id for a in ledger.attempts(limit=3)]
         raise UnknownName(
             "run", invocation_id, fix="the newest are " + ", ".join(known) if known else "status() lists the known runs"
         )
     return _external(jobs)
+
+
+def several(begins: str) -> UnknownName | None:
+    """The refusal of an id that more launches of ours begin with than one; None when no launch begins so."""
+    found = [a.invocation_id for a in ledger.attempts(begins=begins, limit=3)]
+    fix = f"several begin so ({', '.join(found)}): give more of the id"
+    return UnknownName("single run", begins, fix=fix) if found else None
 
 
 def _external(jobs: Mapping[str, execdb.Job]) -> Run:

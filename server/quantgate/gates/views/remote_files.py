@@ -24,5 +24,5 @@ def copied(run: lookup.Run) -> tuple[lookup.Run, Mirror]:
     there = run.remote
     assert there is not None
     remote_views.require(run)
-    found = mirrored.mirror_of(there.host, f"{there.path}/{there.only}" if there.only else there.path)
+    found = mirrored.mirror_of(there.host, there.directory)
     return replace(run, directory=found.run), found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from ...errors import QuantgateError
 from ...runs.clusters import looking, mirrored, remote_status
 from ...runs.clusters.remote import RemoteRun, host_of
 from ...runs.clusters.remote_status import Seen
@@ -15,7 +14,10 @@ from ..permission import consent, contact
 from ..planning import plan
 from . import lookup
 
-_LOOK = "look at host"
+_sizes: dict[object, dict[str, int]] = {}
+_tried_again: dict[object, float] = {}
+AGAIN_SECONDS = 60.0
+"""A config that could not be read, or is another by now, is tried again after so long: many runs may share it."""
 COPY_WAIT_SECONDS = 2.0
 """How long a look waits for another call that copies the same run: the next look finds what that one made."""
 
@@ -48,7 +50,7 @@ def forbidden(run: lookup.Run, *, to_change: bool = False) -> str:
     host = run.remote.host
     if run.attempt is not None and run.attempt.output_dir.partition(":")[0] == host:
         return ""
-    looked_at = not to_change and consent.has((_LOOK, host))
+    looked_at = not to_change and consent.has((contact.LOOK, host))
     if looked_at or consent.has(("host", host)) or host_of(host).known_from:
         return ""
     name = host.rpartition("@")[2]
@@ -65,7 +67,7 @@ def require(run: lookup.Run) -> None:
         ConsentNeeded: Nobody named the host, and a person's yes is missing.
     """
     assert run.remote is not None
-    if forbidden(run) or consent.has((_LOOK, run.remote.host)):
+    if forbidden(run) or consent.has((contact.LOOK, run.remote.host)):
         contact.allowed(run.remote.host, where=run.remote.address)
 
 
@@ -89,22 +91,17 @@ def files(there: RemoteRun) -> RunDir:
         ClusterError: The cluster does not answer or does not let us in.
         StorageError: The copies cannot be written, or another call is making them.
     """
-    path = there.path if not there.only else f"{there.path}/{there.only}"
-    return mirrored.mirrored(there.host, path, wait=COPY_WAIT_SECONDS)
+    return mirrored.mirrored(there.host, there.directory, wait=COPY_WAIT_SECONDS)
 
 
 def _expected(attempt: ledger.Attempt) -> dict[str, int]:
-    return dict(_requests(attempt.config, attempt.fingerprint, attempt.sample_limit))
-
-
-@lru_cache(maxsize=256)
-def _requests(config: str, fingerprint: str, limit: int) -> tuple[tuple[str, int], ...]:
-    """Requests by task directory, from the config as it was launched; none when it is another by now."""
-    try:
-        planned = plan.read(config)
-    except QuantgateError:
-        return ()
-    if planned.fingerprint != fingerprint:
-        return ()
-    rows = [(task.directory, task.requests(limit)) for task in planned.tasks]
-    return tuple((name, count) for name, count in rows if count is not None)
+    """Requests by task directory, from the config as it was launched; none when it is gone, or another by now."""
+    key = (attempt.config, attempt.fingerprint, attempt.sample_limit, attempt.tasks)
+    if key not in _sizes and time.monotonic() >= _tried_again.get(key, 0.0):
+        planned = plan.as_launched(attempt.config, attempt.fingerprint)
+        if planned is None:
+            _tried_again[key] = time.monotonic() + AGAIN_SECONDS
+        else:
+            rows = {d: task.requests(attempt.sample_limit) for d, task in planned.launched(list(attempt.tasks)).items()}
+            _sizes[key] = {d: count for d, count in rows.items() if count is not None}
+    return _sizes.get(key, {})

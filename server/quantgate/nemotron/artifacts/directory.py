@@ -56,8 +56,6 @@ class DirectoryStore:
         root: It holds a folder for each artifact.
     """
 
-    title = "the directory of artifacts"
-
     def __init__(self, root: Path) -> None:
         self._root = root.expanduser()
 
@@ -91,8 +89,6 @@ class IndexStore:
     Args:
         file: The index.
     """
-
-    title = "the index of artifacts"
 
     def __init__(self, file: Path) -> None:
         self._file = file.expanduser()

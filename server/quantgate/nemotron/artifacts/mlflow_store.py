@@ -17,8 +17,6 @@ class MlflowStore:
         place: Where downloads are kept; None for quantgate's cache.
     """
 
-    title = "MLflow"
-
     def __init__(self, place: Path | None = None) -> None:
         self._given = place
 

@@ -1,4 +1,4 @@
-"""What an artifact reference says: `name:v3`, `name:latest`, `name:alias`, and the `${art:key,field}` that asks for it."""
+"""What an artifact reference says: `name:v3`, `name:latest`, `name:alias`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from ...errors import BadInput
 LATEST = "latest"
 PATH = "path"
 """The field that is a place on a disk."""
-_SCHEME = "art:"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
-_VERSION = re.compile(r"v(\d{1,9})")
 _SELECTOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,127}")
 _RUN = re.compile(r"runs:/([0-9a-f]{32})/([A-Za-z0-9_][A-Za-z0-9_.\-/]{0,400})")
 _MODEL = re.compile(
     r"models:/([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127})(?:/(\d{1,9}|latest)|@([A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}))"
@@ -41,25 +38,11 @@ class ArtifactReference:
     entity: str = ""
     run: str = ""
 
-    @property
-    def number(self) -> int | None:
-        """The version's number; None for an alias or `latest`."""
-        found = _VERSION.fullmatch(self.selector)
-        return int(found[1]) if found else None
-
     def __str__(self) -> str:
         """As it is written."""
         if self.run:
             return f"runs:/{self.run}/{self.name}"
         return "/".join(part for part in (self.entity, self.project, self.name) if part) + f":{self.selector}"
-
-
-@dataclass(frozen=True)
-class ArtifactQuestion:
-    """What `${art:key,field}` asks for: a field of the artifact that `run.<key>` names."""
-
-    key: str
-    field: str
 
 
 def is_explicit_path(text: str) -> bool:
@@ -92,23 +75,6 @@ def parse(text: str) -> ArtifactReference:
         raise BadInput(f"{given[:100]!r} is no artifact reference", fix=_FORMS)
     entity, project = ("", *owners)[-2:] if owners else ("", "")
     return ArtifactReference(name, selector or LATEST, project, entity)
-
-
-def parse_question(text: str) -> ArtifactQuestion:
-    """What an interpolation asks for.
-
-    Args:
-        text: `art:key,field` or `key,field`, with or without `${}`; without a field its path is meant.
-
-    Raises:
-        BadInput: The key or the field is no name.
-    """
-    inner = text.strip().removeprefix("${").removesuffix("}").strip().removeprefix(_SCHEME)
-    key, _, field = (part.strip() for part in inner.partition(","))
-    field = field or PATH
-    if not _NAME.fullmatch(key) or not _FIELD.fullmatch(field):
-        raise BadInput(f"{text[:100]!r} asks for no field of an artifact", fix="write ${art:model,path}")
-    return ArtifactQuestion(key, field)
 
 
 def iteration(path: str) -> str:

@@ -30,9 +30,6 @@ class StoredArtifact:
 class ArtifactStore(Protocol):
     """A store that knows artifacts by name and version."""
 
-    title: str
-    """As messages name it."""
-
     def find(self, reference: ArtifactReference) -> StoredArtifact:
         """One version of an artifact; the place where the network is asked first.
 

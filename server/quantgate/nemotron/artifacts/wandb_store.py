@@ -55,8 +55,6 @@ class WandbStore:
         variables: Those of `VARIABLES` that a `.env` file sets; they come before this process's own.
     """
 
-    title = "Weights & Biases"
-
     def __init__(
         self, of: WandbProject | None = None, place: Path | None = None, variables: Mapping[str, str] | None = None
     ) -> None:

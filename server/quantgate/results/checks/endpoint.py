@@ -24,7 +24,7 @@ def no_api_errors(
     problem: str,
     table: SampleTable | None,
     expectation: Expectation,
-    config: RunConfig | None = None,
+    config: RunConfig | None,
 ) -> Check:
     """The endpoint answered every request.
 
@@ -73,7 +73,7 @@ def _all_answered(name: str, ok: int, table: SampleTable | None, config: RunConf
     return Check(name, True, f"{ok} responses, all with status 200", "invalid")
 
 
-def truncation(stats: ResponseStats | None, table: SampleTable | None, expectation: Expectation | None = None) -> Check:
+def truncation(stats: ResponseStats | None, table: SampleTable | None, expectation: Expectation) -> Check:
     """Hardly any answer was cut at the token limit; a fact to weigh, not a fault: a base model may never stop.
 
     Where nearly all were cut and none of them is worth anything, the score is that of the limit, and of no model.
@@ -92,7 +92,7 @@ def truncation(stats: ResponseStats | None, table: SampleTable | None, expectati
     detail = f"{share:.1%} of the answers were cut at the token limit"
     if longest:
         detail += f" (longest answer {longest:.0f} tokens)"
-    if share > NEARLY_ALL_CUT and expectation is not None and _worth_nothing(table, expectation):
+    if share > NEARLY_ALL_CUT and _worth_nothing(table, expectation):
         return Check(name, False, f"{detail}, and none has more than the worst score: raise max_new_tokens", "invalid")
     return Check(name, share <= NOTICEABLE, detail, "nothing")
 

@@ -34,15 +34,13 @@ CHECKPOINT = "/checkpoint"
 """Where NEL's executors (0.2.6) mount the checkpoint that they serve."""
 
 
-def limit_as_declared(
-    config: RunConfig | None, problem: str, expectation: Expectation, record: LaunchRecord | None = None
-) -> Check:
+def limit_as_declared(config: RunConfig | None, problem: str, expectation: Expectation, record: LaunchRecord) -> Check:
     """The run was limited as its record says, and a full run not at all."""
     name = "limit_as_declared"
     if config is None:
         return Check(name, False, one_line(problem, 300), "incomplete")
     declared, used = expectation.limit, config.limit
-    if record is not None and record.kind == "full":
+    if record.kind == "full":
         declared = None
     same = (declared is None) == (used is None) and (
         declared is None or used is None or math.isclose(declared, used, abs_tol=SAME_SCORE)
@@ -59,15 +57,15 @@ def limit_as_declared(
     return Check(name, True, f"limit_samples: {words[0]}", "invalid")
 
 
-def model(config: RunConfig | None, record: LaunchRecord | None = None) -> Check:
+def model(config: RunConfig | None, record: LaunchRecord) -> Check:
     """The model that was asked for is the one of the config, and one that the endpoint had."""
     name = "model"
     if config is None or not config.model_id:
         return Check(name, False, "run_config.yml names no model", "incomplete")
     asked = f"{config.model_id} at {config.url}"
-    if record is not None and record.model_id and record.model_id != config.model_id:
+    if record.model_id and record.model_id != config.model_id:
         return Check(name, False, one_line(f"{asked}; the config names {record.model_id}", 300), "invalid")
-    if record is not None and record.served and config.model_id not in record.served:
+    if record.served and config.model_id not in record.served:
         listed = ", ".join(record.served[:MOST_NAMED])
         return Check(name, False, one_line(f"{asked}; {record.served_at} listed {listed}", 300), "invalid")
     return Check(name, True, one_line(asked, 300), "incomplete")

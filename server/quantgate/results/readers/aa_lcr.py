@@ -21,7 +21,7 @@ from ..sample_table import SampleRow, SampleTable
 from .rows import Repeats, chosen, row
 
 METRIC = "accuracy"
-LONGEST_CELL = 64 << 20
+LONGEST_CELL = 16 << 20
 _JUDGEMENT = re.compile(r"judgements_(\d{1,4})")
 
 
@@ -48,7 +48,8 @@ def _rows(path: Path, problems: list[str]) -> Iterator[list[SampleRow]]:
     csv.field_size_limit(LONGEST_CELL)
     seen = Repeats()
     with open_file(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as file:
-        lines = csv.DictReader(file, strict=True)
+        # Of a line longer than a cell may be, only its beginning: a file without line ends could be of any size.
+        lines = csv.DictReader(iter(lambda: file.readline(LONGEST_CELL + 1), ""), strict=True)
         names = lines.fieldnames or ()
         repeats = sorted(int(m[1]) for n in names if (m := _JUDGEMENT.fullmatch(n)))
         if not repeats or "question" not in names:

@@ -53,6 +53,7 @@ class _Desk:
         self._busy = False
         self._next = _Batch()
         self._last: _Batch | None = None
+        self._changes = 0
 
     def ask(self, places: Sequence[str], job_ids: Sequence[str]) -> Snapshot:
         with self._turn:
@@ -69,7 +70,7 @@ class _Desk:
                 )
             if mine.answer is not None:
                 return _unwrapped(mine)
-            self._busy, self._next = True, _Batch()
+            self._busy, self._next, changes = True, _Batch(), self._changes
         begun = time.monotonic()
         try:
             mine.answer = self._look(mine)
@@ -79,13 +80,17 @@ class _Desk:
                 if mine.answer is None:
                     mine.answer = ClusterError(f"The look at {self._host} failed", fix="call this again")
                 mine.answered = time.monotonic()
-                self._busy, self._last = False, mine
+                self._busy = False
+                if self._changes == changes:
+                    self._last = mine
                 self._turn.notify_all()
         return _unwrapped(mine)
 
     def forget(self) -> None:
         with self._turn:
             self._last = None
+            # What a look that is under way brings may be from before the change.
+            self._changes += 1
 
     def _look(self, batch: _Batch) -> Snapshot | QuantgateError:
         try:
@@ -141,7 +146,7 @@ def forget(host: str) -> None:
 
 def place(run: RemoteRun) -> str:
     """The place that stands for a run in a look."""
-    return f"{run.path}/{run.only}" if run.only else f"{run.path}/"
+    return run.directory if run.only else f"{run.path}/"
 
 
 def ids(run: RemoteRun) -> list[str]:

@@ -7,34 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import re
-import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 import yaml
 
-from ... import path_pattern, workspace
+from ... import path_pattern
 from ...cluster import mirror
 from ...cluster.connection import Connection, connection
 from ...cluster.listing import Listing, RemoteFile, list_run
-from ...errors import BadInput, StorageError
-from ...system import locks
-from ..rundir import RunDir
+from ...errors import BadInput
+from .. import copies
+from ..rundir import RunDir, is_task_name
 from . import origins
 
-MOST_BYTES = 8 << 30
-"""Of all copies together; the ones that were not used for longest go first."""
-MOST_DAYS = 30
-SETTLED_SECONDS = 600
-"""A copy that was used so recently is not removed: somebody may read it now."""
-WAIT_SECONDS = 120.0
+KIND = "mirrored"
 MOST_NOTES = 8
-_TASK = re.compile(r".+\.\d{1,6}")
 _TABLE = Path(__file__).with_name("mirrored_files.yaml")
 
 
@@ -48,7 +37,6 @@ class Mirror:
         run: The copy, as the readers take it.
         notes: What was left there, and why: each may be the reason of a check that fails.
         fetched: Files that were copied now.
-        size: Their bytes.
     """
 
     host: str
@@ -56,7 +44,6 @@ class Mirror:
     run: RunDir
     notes: tuple[str, ...] = ()
     fetched: int = 0
-    size: int = 0
 
     def told(self, text: str) -> str:
         """A message with the place on the cluster instead of the copy's."""
@@ -71,12 +58,12 @@ class _Wanted:
     most: int
 
 
-def mirrored(host: str, path: str, wait: float = WAIT_SECONDS) -> RunDir:
+def mirrored(host: str, path: str, wait: float = copies.WAIT_SECONDS) -> RunDir:
     """The run at `host:path`, from copies that are current; raises as `mirror_of` does."""
     return mirror_of(host, path, wait).run
 
 
-def mirror_of(host: str, path: str, wait: float = WAIT_SECONDS) -> Mirror:
+def mirror_of(host: str, path: str, wait: float = copies.WAIT_SECONDS) -> Mirror:
     """The run at `host:path`, and what of it could not be copied.
 
     Args:
@@ -100,26 +87,26 @@ def mirror_of(host: str, path: str, wait: float = WAIT_SECONDS) -> Mirror:
     root, start = _invocation(asked)
     place = _place(host, root)
     link = connection(host)
-    with _locked(place, wait):
+    with copies.locked(place, wait):
         return _made(link, root, start, place, asked)
 
 
 def _invocation(asked: PurePosixPath) -> tuple[PurePosixPath, PurePosixPath]:
     """The invocation's directory, and the part of it that was asked for."""
     task = asked.parent if asked.name == "artifacts" else asked
-    root = task.parent if _TASK.fullmatch(task.name) else asked
+    root = task.parent if is_task_name(task.name) else asked
     return root, asked.relative_to(root)
 
 
 def _made(link: Connection, root: PurePosixPath, start: PurePosixPath, place: Path, asked: PurePosixPath) -> Mirror:
     target = place / (root.name or "run")
-    count, size, notes = 0, 0, list[str]()
+    count, notes = 0, list[str]()
     for settle in (False, True):
         listing = list_run(link, str(root), str(start), sorted({path_pattern.last_part(w.name) for w in _wanted()}))
         files, notes = _chosen(listing)
         mirror.lay_out(listing, target, start, files)
         done = mirror.fetch(link, listing.root, mirror.stale(target, files), target, settle=settle)
-        count, size = count + done.count, size + done.size
+        count += done.count
         if not done.moved:
             break
     notes += [f"{path} was being written while it was read" for path in done.moved]
@@ -137,7 +124,7 @@ def _made(link: Connection, root: PurePosixPath, start: PurePosixPath, place: Pa
             fix="give the directory below execution.output_dir, or one of its tasks",
         ) from None
     origins.remember(target, link.host, str(root))
-    return Mirror(link.host, str(asked), run, tuple(told), count, size)
+    return Mirror(link.host, str(asked), run, tuple(told), count)
 
 
 def _chosen(listing: Listing) -> tuple[list[RemoteFile], list[str]]:
@@ -165,7 +152,7 @@ def _chosen(listing: Listing) -> tuple[list[RemoteFile], list[str]]:
 def _row(path: PurePosixPath) -> _Wanted | None:
     parts = list(path.parts)
     place = "run"
-    if len(parts) > 1 and _TASK.fullmatch(parts[0]):
+    if len(parts) > 1 and is_task_name(parts[0]):
         place, parts = "task", parts[1:]
     if len(parts) > 1 and parts[0] in ("logs", "artifacts"):
         place, parts = parts[0], parts[1:]
@@ -186,69 +173,15 @@ def _wanted() -> tuple[_Wanted, ...]:
     return tuple(_Wanted(row["in"], row["name"], row["most_mb"] << 20) for row in rows)
 
 
-def _all() -> Path:
-    folder = workspace.cache_dir() / "mirrored"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
 def _place(host: str, root: PurePosixPath) -> Path:
     digest = hashlib.sha256(f"{host}\0{root}".encode()).hexdigest()[:24]
-    return _all() / digest
+    return copies.folder(KIND) / digest
 
 
-@contextlib.contextmanager
-def _locked(place: Path, wait: float) -> Iterator[None]:
-    """One copier of a run at a time, over all servers of this user; the lock's time says when the copy was last used."""
-    deadline = time.monotonic() + wait
-    try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        lock = place.with_suffix(".lock").open("ab")
-    except OSError as error:
-        raise StorageError(
-            f"The cache cannot be written: {error.strerror}",
-            where=str(place),
-            fix="set QUANTGATE_CACHE to a directory that can be written",
-        ) from None
-    with lock:
-        while True:
-            with contextlib.suppress(OSError):
-                if locks.try_exclusive(lock.fileno()):
-                    break
-            if time.monotonic() > deadline:
-                raise StorageError(
-                    f"Another call has been copying this run for {wait:.0f} seconds",
-                    where=str(place),
-                    fix="call this again",
-                )
-            time.sleep(0.05)
+def _prune(place: Path) -> None:
+    found = []
+    for lock in copies.folder(KIND).glob("*.lock"):
         with contextlib.suppress(OSError):
-            # By the descriptor where the system can: another process may prune the file's name meanwhile.
-            os.utime(lock.fileno() if os.utime in os.supports_fd else place.with_suffix(".lock"))
-        yield
-
-
-def _prune(current: Path) -> None:
-    """Remove copies that were not used for long, and the oldest when all together are too large."""
-    now = time.time()
-    copies: list[tuple[float, Path]] = []
-    for lock in _all().glob("*.lock"):
-        with contextlib.suppress(OSError):
-            copies.append((lock.stat().st_mtime, lock.with_suffix("")))
-    total = sum(_size(place) for _, place in copies)
-    for used, place in sorted(copies):
-        old = now - used > MOST_DAYS * 86400
-        if place == current or now - used < SETTLED_SECONDS or not (old or total > MOST_BYTES):
-            continue
-        total -= _size(place)
-        shutil.rmtree(place, ignore_errors=True)
-        place.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _size(place: Path) -> int:
-    found = 0
-    for folder, _, names in os.walk(place):
-        for name in names:
-            with contextlib.suppress(OSError):
-                found += (Path(folder) / name).lstat().st_size
-    return found
+            copy = lock.with_suffix("")
+            found.append(copies.Copy(copy, copy, lock.stat().st_mtime))
+    copies.prune(found, place, place)

@@ -53,9 +53,14 @@ class RemoteRun:
     only: str = ""
 
     @property
+    def directory(self) -> str:
+        """What is meant of it there: the invocation's directory, or that of the one task."""
+        return f"{self.path}/{self.only}" if self.only else self.path
+
+    @property
     def address(self) -> str:
         """As a caller names it: `host:/absolute/path`."""
-        return f"{self.host}:{self.path}" + (f"/{self.only}" if self.only else "")
+        return f"{self.host}:{self.directory}"
 
     @property
     def invocation_id(self) -> str:

@@ -137,7 +137,11 @@ def _through_sftp(link: Connection, request: Mapping[str, Any]) -> dict[str, Any
         answer |= {"count": len(chosen), "matched": [[task, f.name] for task, f in chosen]}
         if not (request["alone"] and len(chosen) > 1):
             wanted = chosen[: request["most"]]
-            answer["pages"] = [_fetched(transfer, request, task, f.name, share(len(wanted))) for task, f in wanted]
+            for task, log in wanted:
+                try:
+                    answer["pages"].append(_fetched(transfer, request, task, log.name, share(len(wanted))))
+                except (FileNotFoundError, PermissionError) as error:
+                    answer["unreadable"].append(f"{task}/{log.name}: {error.strerror or error}")
     return answer
 
 

@@ -78,7 +78,7 @@ def _without_python(link: Connection, asked: Mapping[str, Any]) -> dict[str, Any
 
 def _told(text: str) -> dict[str, Any]:
     """The answer of scan_without_python.sh as one of `scanner.program.scan`."""
-    answer: dict[str, Any] = {name: [] for name in ("unreadable", "outside", "absent", "cut", "succeeded")}
+    answer: dict[str, Any] = {name: [] for name in ("unreadable", "outside", "absent", "cut")}
     answer |= {
         "tasks": [],
         "files": 0,
@@ -102,7 +102,8 @@ def _told(text: str) -> dict[str, Any]:
         elif kind == "@task":
             answer["tasks"].append(rest)
         elif kind == "@cut":
-            answer["cut"] += {rest or file}.difference(answer["cut"])
+            if (rest or file) not in answer["cut"]:
+                answer["cut"].append(rest or file)
         elif kind == "@left_out":
             answer["left_out"] += words.whole(rest.strip()) or 0
         elif kind in {"@absent", "@outside"}:

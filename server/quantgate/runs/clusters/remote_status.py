@@ -26,7 +26,7 @@ class Seen:
 
     Attributes:
         tasks: Its tasks, in the order of their index.
-        state: Where there is no task that tells: "unreachable" or "unknown"; empty otherwise.
+        state: Where there is no task that tells: "unreachable" or "unknown"; None otherwise.
         reason: Why, in that case.
         gone: Its directories are gone, and neither the queue nor the accounting knows a job of it that waits or runs.
     """
@@ -84,7 +84,7 @@ def not_seen(run: RemoteRun, state: State, reason: str) -> Seen:
     """A run of which nothing could be looked at: every task that is on record in the same state."""
     text = one_line(reason, REASON_CHARACTERS)
     rows = [
-        TaskStatus(t.directory, state, text, None, None, None, job_ids=tuple(filter(None, [t.job_id])))
+        TaskStatus(t.directory, state, text, job_ids=tuple(filter(None, [t.job_id])))
         for t in run.tasks
         if run.only in ("", t.directory)
     ]
@@ -94,8 +94,7 @@ def not_seen(run: RemoteRun, state: State, reason: str) -> Seen:
 def _directories(run: RemoteRun, seen: Snapshot) -> list[Directory]:
     """The task directories that were seen, and those on record that are not there."""
     if run.only:
-        whole = f"{run.path}/{run.only}"
-        one = seen.directories.get(whole)
+        one = seen.directories.get(run.directory)
         return [one] if one and (one.exists or any(t.directory == run.only for t in run.tasks)) else []
     own = {p: d for p, d in seen.directories.items() if p.rpartition("/")[0] == run.path}
     root = seen.directories.get(run.path)
@@ -106,7 +105,7 @@ def _directories(run: RemoteRun, seen: Snapshot) -> list[Directory]:
 
 
 def _why_empty(run: RemoteRun, seen: Snapshot) -> str:
-    path = f"{run.path}/{run.only}" if run.only else run.path
+    path = run.directory
     root = seen.directories.get(path)
     if root is None or root.exists is None:
         return f"nothing can be seen of {path} on {run.host}: its file system may be away, or it may not be read"

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from ... import workspace
-from ...errors import BadInput, StorageError
+from ...errors import BadInput
 from ...launcher import stamp
 from ...tracking import address, client
 from ...tracking.client import ExportedRun
 from ...tracking.copying import FINISHED, OPEN
 from ...tracking.layout import Wanted
+from .. import copies
 from ..clusters import mirrored
 from ..rundir import RunDir, TaskDir
 from ..sanitise import one_line
@@ -30,14 +25,7 @@ from ..stages import INTERRUPTED_MARKER
 from ..status import TaskStatus
 
 LOG_BYTES = 256 << 20
-MOST_DAYS = 30
-MOST_BYTES = 8 << 30
-"""Of all copies together."""
-SETTLED_SECONDS = 600
-"""A copy that was used so recently is not removed: somebody may read it now."""
-OPEN_SECONDS = 120
-"""The same of a run that is still written: every call has a copy of its own."""
-WAIT_SECONDS = 120.0
+KIND = "exported"
 MOST_NOTES = 6
 
 _known: dict[Path, ExportedRun] = {}
@@ -78,11 +66,12 @@ def tracked(text: str) -> TrackedRun:
     run_id = address.run_id(text)
     if not run_id:
         raise _invocation(address.invocation_id(text))
-    place = _all() / run_id
-    with _locked(place):
+    place = copies.folder(KIND) / run_id
+    with copies.locked(place):
         exported = client.fetch(run_id, _wanted(), place)
         copy = exported.directory.parent
-        copy.touch()
+        with contextlib.suppress(OSError):
+            copy.touch()
         _prune(copy)
     _known[exported.directory.resolve()] = exported
     return TrackedRun(exported, RunDir.find(exported.directory))
@@ -114,14 +103,14 @@ def state_of_copy(task: TaskDir, exported: ExportedRun, expected: int | None) ->
         return None
     if (task.artifacts / INTERRUPTED_MARKER).is_file():
         reason = "nemo-evaluator was told to stop before it had finished"
-        return TaskStatus(task.directory, "interrupted", reason, None, expected, None)
+        return TaskStatus(task.directory, "interrupted", reason, samples_expected=expected)
     if exported.status != FINISHED:
         reason = f"its export to MLflow is {one_line(exported.status, 40)}, not {FINISHED}: files of it may be missing"
-        return TaskStatus(task.directory, "unknown", reason, None, expected, None)
+        return TaskStatus(task.directory, "unknown", reason, samples_expected=expected)
     if not (task.artifacts / "results.yml").is_file():
-        return TaskStatus(task.directory, "unknown", "no results.yml was exported", None, expected, None)
+        return TaskStatus(task.directory, "unknown", "no results.yml was exported", samples_expected=expected)
     reason = "no exit record was exported; results.yml is written when an evaluation has ended"
-    return TaskStatus(task.directory, "succeeded", reason, None, expected, None)
+    return TaskStatus(task.directory, "succeeded", reason, samples_expected=expected)
 
 
 def stamp_of(tracked_run: TrackedRun) -> stamp.Stamp | None:
@@ -172,64 +161,11 @@ def _wanted() -> list[Wanted]:
     return [*rows, Wanted("logs", "*", LOG_BYTES)]
 
 
-def _all() -> Path:
-    folder = workspace.cache_dir() / "exported"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise _storage(error, folder) from None
-    return folder
-
-
-def _storage(error: OSError, place: Path) -> StorageError:
-    return StorageError(
-        f"The cache cannot be written: {error.strerror}",
-        where=str(place),
-        fix="set QUANTGATE_CACHE to a directory that can be written",
-    )
-
-
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    """One copier of a run at a time, over all servers of this user."""
-    try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        with FileLock(place.with_suffix(".lock"), timeout=WAIT_SECONDS):
-            yield
-    except Timeout:
-        raise StorageError(
-            f"Another call has been copying this run for {WAIT_SECONDS:.0f} seconds",
-            where=str(place),
-            fix="call this again",
-        ) from None
-    except OSError as error:
-        raise _storage(error, place) from None
-
-
 def _prune(current: Path) -> None:
-    """Remove the copies that were not used for long, and the oldest when all together are too large.
-
-    A copy is one state of a run: `<run id>/<state>/`. What was used just now stays: somebody may read it.
-    """
-    copies = []
-    for place in _all().glob("*/*"):
+    """A copy is one state of a run: `<run id>/<state>/`. Of a run that is still written, every call has a copy of its own."""
+    found = []
+    for place in copies.folder(KIND).glob("*/*"):
         with contextlib.suppress(OSError):
-            if place.is_dir() and place != current:
-                copies.append((place.stat().st_mtime, place))
-    kept = _size(current)
-    for used, place in sorted(copies, reverse=True):
-        kept += _size(place)
-        unused = time.time() - used
-        is_open = place.name.startswith(OPEN)
-        old = is_open or unused > MOST_DAYS * 86_400 or kept > MOST_BYTES
-        if old and unused > (OPEN_SECONDS if is_open else SETTLED_SECONDS):
-            shutil.rmtree(place, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                place.parent.rmdir()
-                place.parent.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _size(place: Path) -> int:
-    with contextlib.suppress(OSError):
-        return sum(path.lstat().st_size for path in place.rglob("*"))
-    return 0
+            if place.is_dir():
+                found.append(copies.Copy(place, place.parent, place.stat().st_mtime, place.name.startswith(OPEN)))
+    copies.prune(found, current, current.parent)

@@ -52,7 +52,7 @@ def scan(request: Dict[str, Any]) -> Dict[str, Any]:
         time.monotonic() + request["seconds"],
         request["side_by_side"],
     )
-    answer: Dict[str, Any] = {name: [] for name in ("unreadable", "outside", "absent", "cut", "succeeded")}
+    answer: Dict[str, Any] = {name: [] for name in ("unreadable", "outside", "absent", "cut")}
     answer.update(files=0, bytes=0, left_out=0, cut_logs=0, cut_bytes=0, complaint="")
     classes: Dict[Any, _Class] = {}
     benign: Dict[str, int] = {}
@@ -86,8 +86,6 @@ def _scan_task(
     answer["outside"].extend(f"{label}/{name}" for name in outside)
     chain = chain_of(task["path"])
     earlier = earlier_jobs(found, chain)
-    if os.path.isfile(os.path.join(task["path"], "artifacts", "results.yml")):
-        answer["succeeded"].append(label)
     wanted = _wanted(newest_first(found, chain), request["roles"], request["file"])
     answer["left_out"] += max(0, len(wanted) - MAX_FILES)
     for log in wanted[:MAX_FILES]:

@@ -222,7 +222,7 @@ def report(answer: Mapping[str, Any], expected: bool = True) -> ScanReport:
         left_out=int(answer["left_out"]),
         outside=_names(answer["outside"]),
         absent=_names(answer["absent"]),
-        note=str(answer.get("note", "")),
+        note=one_line(str(answer.get("note", "")), 300),
         expected=expected,
         facts=tuple(f for row in answer["classes"] if (f := _fact(row, table)) is not None),
     )

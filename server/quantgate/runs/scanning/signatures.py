@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -122,16 +121,10 @@ class SignatureTable:
     benign: tuple[Benign, ...]
     facts: tuple[Fact, ...] = ()
 
-    def judge(self, line: str, among: Sequence[Signature] | None = None) -> tuple[list[Signature], str]:
-        """The signatures of one decoded line, and the benign pattern that took a match away (empty when none did).
-
-        Args:
-            line: The line.
-            among: The signatures whose anchors it holds; None to look for them here.
-        """
-        if among is None:
-            folded = line.lower().encode("utf-8", "replace")
-            among = [s for s in self.signatures if any(a in folded for a in s.anchors)]
+    def judge(self, line: str) -> tuple[list[Signature], str]:
+        """The signatures of one decoded line, and the benign pattern that took a match away (empty when none did)."""
+        folded = line.lower().encode("utf-8", "replace")
+        among = [s for s in self.signatures if any(a in folded for a in s.anchors)]
         return judge(line, among, self.benign)
 
 

@@ -31,7 +31,6 @@ class SlurmState:
         reason: Why, bounded and redacted; empty when the state says all.
         scheduler_state: Slurm's own state and reason of the job that decides ("PENDING (Priority)"); empty when Slurm has none.
         job_ids: Of the chain, oldest first, follow-ons that wait included.
-        resumed: How often the evaluation was taken up again.
         elapsed: Seconds that it ran so far, by the cluster's clock and accounting; None when not known.
         exit_code: Of the job that ended.
     """
@@ -40,7 +39,6 @@ class SlurmState:
     reason: str
     scheduler_state: str
     job_ids: tuple[str, ...]
-    resumed: int = 0
     elapsed: int | None = None
     exit_code: int | None = None
 
@@ -67,7 +65,6 @@ def judge(directory: Directory, seen: Snapshot, recorded: Sequence[str] = ()) ->
         reason=_clean(told.reason),
         scheduler_state=_clean(state_with_reason(told.job)) if told.job else "",
         job_ids=chain.ids,
-        resumed=chain.resumed,
         elapsed=_elapsed(chain, seen),
         exit_code=told.job.exit_code if told.job and told.state in ("failed", "succeeded", "interrupted") else None,
     )

@@ -39,8 +39,8 @@ class Sessions:
             own.move_to_end(used)
 
         async def watched(message: Message) -> None:
-            if used is None and message["type"] == "http.response.start":
-                self._note(holder, message)
+            if message["type"] == "http.response.start":
+                self._note(holder, used, message, ended=scope["method"] == "DELETE")
             await send(message)
 
         await self.manager.handle_request(scope, receive, watched)
@@ -48,7 +48,12 @@ class Sessions:
         while own and len(own) > limits.OWN_SESSIONS:
             await self._end(own.popitem(last=False)[0], scope)
 
-    def _note(self, holder: str, message: Message) -> None:
+    def _note(self, holder: str, used: str | None, message: Message, *, ended: bool) -> None:
+        """Keep what was opened, and forget what has ended: it takes no place of one that is alive."""
+        if used is not None:
+            if message["status"] == 404 or (ended and message["status"] < 400):
+                self._own.get(holder, OrderedDict()).pop(used, None)
+            return
         opened = Headers(raw=list(message.get("headers", ()))).get(_ID)
         if opened and message["status"] < 400:
             self._own.setdefault(holder, OrderedDict())[opened] = None

@@ -119,12 +119,12 @@ def from_file(file: Path) -> list[Holder]:
         BadInput: It cannot be read, others can read it, or a line is not of the format; the line is named, never shown.
     """
     try:
-        descriptor = files.open_to_read(file)
+        opened = files.open_plain(file)
     except OSError as error:
         raise BadInput(
             f"Cannot read the tokens file: {error.strerror}", where=str(file), fix="`quantgate http-token` makes one"
         ) from None
-    with os.fdopen(descriptor, "rb") as opened:
+    with opened:
         _require_private(os.fstat(opened.fileno()), file)
         text = opened.read(MOST_BYTES + 1)
     holders = _holders(file, text)

@@ -1,4 +1,4 @@
-"""How a resource answers: refusals with their fix, and nothing else of an error."""
+"""How a resource answers: refusals with their fix, fit to be shown, and nothing else of an error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from ...errors import QuantgateError, UnknownName
-from ...redact import redact
+from ...redact import shown
 
 T = TypeVar("T")
 
@@ -23,6 +23,6 @@ def answered(read: Callable[[], T]) -> T:
     try:
         return read()
     except UnknownName as error:
-        raise ResourceNotFoundError(redact(str(error))) from None
+        raise ResourceNotFoundError(shown(str(error))) from None
     except QuantgateError as error:
-        raise ResourceError(redact(str(error))) from None
+        raise ResourceError(shown(str(error))) from None

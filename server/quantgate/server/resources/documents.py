@@ -97,13 +97,15 @@ def names(plural: str) -> list[str]:
 
 def _lister(shelf: Shelf) -> Callable[[], dict[str, Any]]:
     def listed() -> dict[str, Any]:
-        rows = [
-            {"name": name, "heading": answered(lambda f=file: _heading(f)), "uri": f"{shelf.uri}/{name}"}  # type: ignore[misc]
-            for name, file in shelf.files().items()
-        ]
-        return {shelf.plural: rows}
+        return {shelf.plural: answered(lambda: _rows(shelf))}
 
     return listed
+
+
+def _rows(shelf: Shelf) -> list[dict[str, str]]:
+    return [
+        {"name": name, "heading": _heading(file), "uri": f"{shelf.uri}/{name}"} for name, file in shelf.files().items()
+    ]
 
 
 def _reader(shelf: Shelf) -> Callable[[str], str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 
-from ... import redact
+from ... import redact, visible
 from ...errors import BadInput
 from .answered import answered
 
@@ -76,10 +76,10 @@ def _entry(invocation_id: str) -> dict[str, Any]:
             "tasks": list(attempt.tasks),
             "sample_limit": attempt.sample_limit,
             "outcome": attempt.outcome,
-            "error": attempt.error[:MOST_TEXT],
+            "error": _cut(attempt.error),
             "run_dir": attempt.run_dir,
             "host": attempt.host,
-            "skip_reason": attempt.skip_reason[:MOST_TEXT],
+            "skip_reason": _cut(attempt.skip_reason),
         }
     )
     return _shown(
@@ -93,7 +93,7 @@ def _entry(invocation_id: str) -> dict[str, Any]:
                 {
                     "gate": gate.gate,
                     "passed": gate.passed,
-                    "reasons": [reason[:MOST_TEXT] for reason in gate.reasons],
+                    "reasons": [_cut(reason) for reason in gate.reasons],
                     "judged": _moment(gate.judged),
                 }
                 for gate in found.gates
@@ -103,7 +103,7 @@ def _entry(invocation_id: str) -> dict[str, Any]:
                     "number": resume.number,
                     "tasks": list(resume.tasks),
                     "outcome": resume.outcome,
-                    "error": resume.error[:MOST_TEXT],
+                    "error": _cut(resume.error),
                     "launched": _moment(resume.created),
                 }
                 for resume in found.resumes
@@ -117,7 +117,7 @@ def _entry(invocation_id: str) -> dict[str, Any]:
 def _config(invocation_id: str) -> str:
     from ...gates.views import entry
 
-    return _as_yaml(answered(lambda: entry.effective_config(invocation_id)))
+    return answered(lambda: _as_yaml(entry.effective_config(invocation_id)))
 
 
 def _as_yaml(config: Mapping[str, Any]) -> str:
@@ -126,13 +126,14 @@ def _as_yaml(config: Mapping[str, Any]) -> str:
     redact.register_literals(config)
     text: str = yaml.safe_dump(redact.redact_config(dict(config)), sort_keys=False, allow_unicode=True, width=120)
     if len(text) > MOST_CONFIG:
-        return answered(lambda: _too_long(len(text)))
+        raise BadInput(f"The config has {len(text)} characters, more than {MOST_CONFIG}", fix="look at its file")
     # Once more as text: a secret may stand in a command that only as a whole has its shape.
-    return redact.redact(text)
+    return redact.shown(text)
 
 
-def _too_long(characters: int) -> str:
-    raise BadInput(f"The config has {characters} characters, more than {MOST_CONFIG}", fix="look at its file")
+def _cut(text: str) -> str:
+    # Masked first: the half of a secret has no shape any more.
+    return redact.redact(text)[:MOST_TEXT]
 
 
 def _addresses(invocation_id: str) -> dict[str, str]:
@@ -147,5 +148,5 @@ def _moment(seconds: float) -> str:
 
 
 def _shown(value: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = redact.redact_value(value)
+    shown: dict[str, Any] = visible.value(redact.redact_value(value))
     return shown
