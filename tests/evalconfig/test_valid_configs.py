@@ -45,7 +45,7 @@ def test_the_examples_have_no_error_and_no_warning(file: Path, monkeypatch: pyte
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     # This machine may have readable files of somebody's runs where the examples point.
-    monkeypatch.setattr(secrets, "_secret_files", lambda _: [])
+    monkeypatch.setattr(secrets, "_readable_secret_files", lambda _: [])
     assert [finding for finding in check(file).findings if finding.severity != "note"] == []
 
 

@@ -26,7 +26,7 @@ from quantgate.runs.scanning.scan import ScanReport
 from quantgate.runs.status import TaskStatus
 from quantgate.server.offering import Offer
 from quantgate.tools import cancel, check_environment, compile_config, grep_slurm_logs, list_tasks, logs, resume, status
-from quantgate.workspace import Workspace
+from quantgate.workspaces import Workspace
 
 from ..next_steps import assert_can_be_followed, calls_in
 
