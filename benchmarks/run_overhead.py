@@ -13,7 +13,6 @@ harness is the same process with the same config. Runs of `PARALLELISM` samples 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import io
 import json
@@ -23,15 +22,13 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.integration.stand_in import ChatHandler, chat_server
 
 from quantgate.launcher import adapter_port, harness_env, harnesses
 
@@ -48,44 +45,12 @@ PARALLELISM = 4
 LIVE = {"pending", "running"}
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Answers(ChatHandler):
     """Another text for every prompt, after `ANSWER_SECONDS`."""
 
-    def do_GET(self) -> None:
-        self._answer({"data": [{"id": "small"}]})
-
-    def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def asked(self, body: bytes) -> None:
         time.sleep(ANSWER_SECONDS)
-        text = " ".join(["A short answer:", *hashlib.sha256(asked).hexdigest()[:24]])
-        message = {"role": "assistant", "content": text}
-        usage = {"prompt_tokens": 20, "completion_tokens": 26, "total_tokens": 46}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        self._answer({"id": "1", "object": "chat.completion", "model": "small", "choices": choices, "usage": usage})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@contextlib.contextmanager
-def endpoint() -> Iterator[str]:
-    """The stand-in's address."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    http.daemon_threads = True
-    threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}/v1/chat/completions"
-    finally:
-        http.shutdown()
-        http.server_close()
+        self.complete(" ".join(["A short answer:", *hashlib.sha256(body).hexdigest()[:24]]))
 
 
 def followed(server: ToolServer, invocation: str) -> dict[str, Any]:
@@ -184,7 +149,7 @@ def measure(effort: Effort) -> Result:
     os.environ["ADAPTER_SERVER_THREADS"] = "64"
     rounds, samples = effort.rounds(), effort.size(SAMPLES, 16)
     folder = Path(tempfile.mkdtemp())
-    with endpoint() as url, ToolServer(cwd=folder) as server:
+    with chat_server(_Answers) as url, ToolServer(cwd=folder) as server:
         server.begin()
         both = Both(server, folder, url)
         short = [both.pair(PARALLELISM) for _ in range(rounds)]

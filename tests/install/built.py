@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from tests.conftest import SHARED_CACHE
-from tests.protocol.raw_server import HANDSHAKE, RawServer
+from tests.protocol.raw_server import HANDSHAKE, RawServer, serving
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -119,26 +119,9 @@ class Installation:
     @contextlib.contextmanager
     def serving(self) -> Iterator[RawServer]:
         """`quantgate serve`, greeted."""
-        with (self.home / "stderr.log").open("wb") as stderr:
-            process = subprocess.Popen(
-                [self.python.with_name("quantgate"), "serve"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                cwd=self.home,
-                env=_environment(self.home),
-            )
-        server = RawServer(process, self.home / "stderr.log", HANDSHAKE)
-        try:
-            server.begin()
+        command = [self.python.with_name("quantgate"), "serve"]
+        with serving(command, self.home, HANDSHAKE, _environment(self.home)) as server:
             yield server
-        finally:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
 
 
 def _uv(folder: Path, *words: str | Path) -> None:

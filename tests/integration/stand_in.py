@@ -9,10 +9,62 @@ import contextlib
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 MODEL_ID = "small"
+
+
+class ChatHandler(BaseHTTPRequestHandler):
+    """What every stand-in of a model server says alike: one model, and completions in the form of OpenAI's API."""
+
+    def do_GET(self) -> None:
+        """The list of models."""
+        self._send({"data": [{"id": MODEL_ID, "object": "model"}]})
+
+    def do_POST(self) -> None:
+        """A request for a completion."""
+        self.asked(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def asked(self, body: bytes) -> None:
+        """What this stand-in does when it is asked."""
+        raise NotImplementedError
+
+    def complete(self, text: str) -> None:
+        """Answer a request for a completion with this text."""
+        self._send(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "model": MODEL_ID,
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 20, "completion_tokens": 20, "total_tokens": 40},
+            }
+        )
+
+    def _send(self, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def chat_server(handler: type[ChatHandler]) -> Iterator[str]:
+    """A server of such a handler until the end of the block; the address of its completions."""
+    http = _Server(("127.0.0.1", 0), handler)
+    threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}/v1/chat/completions"
+    finally:
+        http.shutdown()
+        http.server_close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,35 +120,11 @@ class StandIn:
             self.die()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(ChatHandler):
     stand_in: ClassVar[StandIn]
 
-    def do_GET(self) -> None:
-        self._answer({"data": [{"id": MODEL_ID}]})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def asked(self, body: bytes) -> None:
         if not self.stand_in.take(self.connection):
             self.stand_in.closing.wait()
             return
-        message = {"role": "assistant", "content": "A short answer. " * 5}
-        self._answer(
-            {
-                "id": "1",
-                "object": "chat.completion",
-                "model": MODEL_ID,
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 20, "completion_tokens": 20, "total_tokens": 40},
-            }
-        )
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: Any) -> None:
-        pass
+        self.complete("A short answer. " * 5)

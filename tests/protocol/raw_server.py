@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class RawServer:
 
 @contextlib.contextmanager
 def raw_server(folder: Path, generation: str, *flags: str, **env: str) -> Iterator[RawServer]:
-    """A server until the end of the block.
+    """A server of this environment until the end of the block.
 
     Args:
         folder: Its working directory, and where its standard error goes.
@@ -113,15 +113,20 @@ def raw_server(folder: Path, generation: str, *flags: str, **env: str) -> Iterat
         flags: Of `quantgate serve`.
         env: Further variables.
     """
+    command = [sys.executable, "-m", "quantgate", "serve", *flags]
+    with serving(command, folder, generation, {**os.environ, **env}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str | Path], folder: Path, generation: str, env: Mapping[str, str]
+) -> Iterator[RawServer]:
+    """The server that a command starts, greeted, until the end of the block."""
     stderr = folder / "stderr.log"
     with stderr.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantgate", "serve", *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=file,
-            cwd=folder,
-            env={**os.environ, **env},
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, cwd=folder, env=env
         )
     server = RawServer(process, stderr, generation)
     try:

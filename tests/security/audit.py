@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import secrets
 import threading
 import urllib.parse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from tests import secrets_search
 from tests.conftest import SHARED_CACHE
+from tests.integration.stand_in import ChatHandler, chat_server
 from tests.secrets_search import Sighting
 
-MODEL_ID = "small"
 KEY = "ENDPOINT_API_KEY"
 VARIABLES = (
     "HF_TOKEN",
@@ -97,50 +93,18 @@ def make(home: Path, work: Path) -> Machine:
     return machine
 
 
-class _Echo(BaseHTTPRequestHandler):
+class _Echo(ChatHandler):
     """An endpoint that says the key it is given back in every answer, plain and encoded, as a careless one does in its errors."""
 
-    def do_GET(self) -> None:
-        self._send({"data": [{"id": MODEL_ID, "object": "model"}]})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def asked(self, body: bytes) -> None:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         encoded = base64.b64encode(key.encode()).decode()
-        text = f"Your key is {key}, in base64 {encoded}. " * 3
-        self._send(
-            {
-                "id": "1",
-                "object": "chat.completion",
-                "model": MODEL_ID,
-                "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60},
-            }
-        )
-
-    def _send(self, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: Any) -> None:
-        pass
+        self.complete(f"Your key is {key}, in base64 {encoded}. " * 3)
 
 
-@contextmanager
-def endpoint() -> Iterator[str]:
+def endpoint() -> AbstractContextManager[str]:
     """Such an endpoint; its address."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
-    http.daemon_threads = True
-    threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}/v1/chat/completions"
-    finally:
-        http.shutdown()
-        http.server_close()
+    return chat_server(_Echo)
 
 
 class Watch:

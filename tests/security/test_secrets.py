@@ -22,6 +22,7 @@ import yaml
 from quantgate.launcher import process_control
 from tests import secrets_search
 from tests.integration.conftest import ToolServer, harness  # noqa: F401 - a fixture
+from tests.integration.stand_in import MODEL_ID
 from tests.security import audit
 from tests.server.http_server import post, serving
 
@@ -72,7 +73,7 @@ class Played:
 def _config(work: Path, url: str) -> Path:
     config = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     config["execution"]["output_dir"] = str(work / "results")
-    config["target"]["api_endpoint"] = {"model_id": audit.MODEL_ID, "url": url, "api_key_name": audit.KEY}
+    config["target"]["api_endpoint"] = {"model_id": MODEL_ID, "url": url, "api_key_name": audit.KEY}
     config["evaluation"]["env_vars"] = {audit.KEY: f"host:{audit.KEY}"}
     params = config["evaluation"]["nemo_evaluator_config"]["config"]["params"]
     params.update({"max_new_tokens": 64, "parallelism": 2, "max_retries": 1})

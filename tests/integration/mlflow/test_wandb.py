@@ -118,6 +118,7 @@ def _export(site: Path, task: Path, folder: Path, **settings: Any) -> dict[str, 
         "job_id": f"{INVOCATION}.0",
         "destination": "wandb",
         "settings": {"entity": "team", "project": "quantized", **settings},
+        "secrets": [],
         "answer": str(answer),
     }
     env = {
