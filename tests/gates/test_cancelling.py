@@ -113,6 +113,8 @@ def test_a_harness_whose_runner_was_killed_alone_is_ended(folder: Path, tasks: l
 def test_what_goes_on_after_its_run_directory_was_deleted_is_ended(folder: Path, runner_too: bool) -> None:
     attempt = start_by_hand(folder, [FOREVER])
     record = runner_record.read_runner(made_runs.directory(attempt) / "runner.json")
+    # A shell that has not opened its script yet ends by itself when the script is gone.
+    until(lambda: any("sleep" in process.name() for process in _family(attempt)))
     family = _family(attempt)
     assert record is not None
     if runner_too:
