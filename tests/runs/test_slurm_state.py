@@ -147,7 +147,9 @@ def test_a_follow_on_that_only_exits_changes_nothing(state: str) -> None:
     directory = replace(THERE, chain=("812",), results=state == "COMPLETED")
     alone = judge(directory, _seen([], [_job("812", state, by="1000")]))
     queue = [_job("813", "RUNNING", output=f"{HERE}/logs/slurm-813.log")]
-    assert judge(directory, _seen(queue, [_job("812", state, by="1000")])).state == alone.state
+    told = judge(directory, _seen(queue, [_job("812", state, by="1000")]))
+    assert told.state == alone.state
+    assert (told.left_queued, alone.left_queued) == ("813", "")
 
 
 def test_a_failed_follow_on_does_not_make_the_evaluation_fail() -> None:

@@ -57,9 +57,11 @@ def _run(kind: str = "full", *, here: bool = True, launched: bool = True) -> loo
     )
 
 
-def _view(state: Any, run: lookup.Run, *, passed: bool | None = None, tasks: bool = True) -> judging.View:
+def _view(
+    state: Any, run: lookup.Run, *, passed: bool | None = None, tasks: bool = True, queued: str = ""
+) -> judging.View:
     gate = None if passed is None else ledger.Gate("f" * 64, "canary", passed)
-    task = TaskStatus("ifbench.ifbench.0", state, "as it is", None, None, None)
+    task = TaskStatus("ifbench.ifbench.0", state, "as it is", None, None, None, left_queued=queued)
     return judging.View(run, state, (task,) if tasks else (), gate)
 
 
@@ -73,6 +75,7 @@ def _of_status() -> Iterator[tuple[str, str]]:
             "left nothing, not launched here": _run(here=False, launched=False),
         }.items():
             yield f"status: {state}, {name}", status._next_step([_view(state, run)])
+    yield "status: its follow-on is queued", status._next_step([_view("failed", _run(), queued="813")])
     yield "status: no tasks", status._next_step([_view("unreachable", _run(), tasks=False)])
     for passed in (True, False):
         yield f"status: canary {passed}", status._next_step([_view("succeeded", _run("canary"), passed=passed)])
@@ -165,6 +168,13 @@ def test_a_failed_run_of_ours_is_resumed_and_that_of_another_is_not() -> None:
     ours, theirs = (status._next_step([_view("failed", _run(launched=launched))]) for launched in (True, False))
     assert "resume" in {c.spec.name for c in calls_in(ours)}
     assert "resume" not in {c.spec.name for c in calls_in(theirs)}
+
+
+def test_a_run_whose_follow_on_is_still_queued_is_looked_at_again_before_it_is_resumed() -> None:
+    alone, followed = (status._next_step([_view("failed", _run(), queued=job)]) for job in ("", "813"))
+    assert [c.spec.name for c in calls_in(alone)] == ["logs", "resume"]
+    assert [c.spec.name for c in calls_in(followed)] == ["logs", "status", "cancel", "resume"]
+    assert "Job 813" in followed
 
 
 def test_of_several_checkpoints_none_is_taken_for_the_one_that_is_meant() -> None:

@@ -54,6 +54,7 @@ class TaskStatus:
         exit_code: Of the finished task.
         scheduler_state: Slurm's own state and reason ("PENDING (Priority)"); empty for a task that is on this machine.
         job_ids: Slurm's jobs of it, oldest first; empty for a task that is on this machine.
+        left_queued: The Slurm job that is still in the queue though the task has ended, and keeps it from being resumed.
     """
 
     task: str
@@ -65,6 +66,7 @@ class TaskStatus:
     exit_code: int | None = None
     scheduler_state: str = ""
     job_ids: tuple[str, ...] = ()
+    left_queued: str = ""
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,14 @@ def _after_the_end(view: judging.View) -> str:
         why = f"{read} shows why it {_ended_how(view.state)}"
         if run.attempt is None:
             return f"{why}; it was not launched here, so it is not resumed here: tell the user."
-        return f"{why}; once the cause is mended, {call('resume', invocation_id=name)} takes up what did not finish."
+        resume = f"{call('resume', invocation_id=name)} takes up what did not finish"
+        if queued := [t.left_queued for t in view.tasks if t.left_queued and t.state != "succeeded"]:
+            look = call("status", invocation_ids=[name], wait_seconds=30)
+            return (
+                f"{why}. Job {queued[0]} of it has not left the queue, which resume waits for: {look} until no reason names it, or "
+                f"{call('cancel', invocation_id=name)} removes it; once the cause is mended, {resume}."
+            )
+        return f"{why}; once the cause is mended, {resume}."
     return f"{read} shows what it last did; its state is {view.state}, which is not failed."
 
 

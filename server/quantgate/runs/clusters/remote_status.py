@@ -128,6 +128,7 @@ def _row(name: str, told: SlurmState, directory: Directory, expected: int | None
         exit_code=told.exit_code,
         scheduler_state=told.scheduler_state,
         job_ids=told.job_ids,
+        left_queued=told.left_queued,
     )
 
 

@@ -33,6 +33,7 @@ class SlurmState:
         job_ids: Of the chain, oldest first, follow-ons that wait included.
         elapsed: Seconds that it ran so far, by the cluster's clock and accounting; None when not known.
         exit_code: Of the job that ended.
+        left_queued: The follow-on that is still in the queue though the task has ended; empty for none.
     """
 
     state: State
@@ -41,6 +42,7 @@ class SlurmState:
     job_ids: tuple[str, ...]
     elapsed: int | None = None
     exit_code: int | None = None
+    left_queued: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class _Told:
     state: State
     reason: str
     job: Job | None
+    left_queued: str = ""
 
 
 def judge(directory: Directory, seen: Snapshot, recorded: Sequence[str] = ()) -> SlurmState:
@@ -67,6 +70,7 @@ def judge(directory: Directory, seen: Snapshot, recorded: Sequence[str] = ()) ->
         job_ids=chain.ids,
         elapsed=_elapsed(chain, seen),
         exit_code=told.job.exit_code if told.job and told.state in ("failed", "succeeded", "interrupted") else None,
+        left_queued=told.left_queued,
     )
 
 
@@ -125,7 +129,7 @@ def _followed(follow_on: Job, end: End, ended: Job) -> _Told:
         left = ""  # the scheduler is about to see that nothing waits for it
     else:
         left += " starts only to exit"
-    return _Told(end.state, "; ".join(part for part in (end.reason, left) if part), ended)
+    return _Told(end.state, "; ".join(part for part in (end.reason, left) if part), ended, follow_on.job_id)
 
 
 def _without_queue(directory: Directory, seen: Snapshot, chain: Chain) -> _Told:
