@@ -41,8 +41,8 @@ def test_a_run_in_which_nothing_goes_wrong_is_valid_and_shows_no_violation(campa
 @pytest.mark.parametrize("row", SEEDS, ids=[f"{r['plan']['world']}-{r['plan']['seed']}" for r in SEEDS])
 def test_a_seed_that_showed_a_violation_shows_none(row: dict[str, Any], campaign: driver.Campaign) -> None:
     plan = from_json(row["plan"])
-    (played,) = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
+    # A cluster is tried with a run without faults first.
+    *_, played = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
     assert "broken" not in played, played
-    assert played["done"]
-    assert played["violations"] == []
+    assert (played["done"], played["violations"]) == (True, []), played
     assert [fault["kind"] for fault in played["faults"] if fault["hit"]], "no fault came in time"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from quantgate.errors import BadInput
 from quantgate.gates.judgement import judging
 from quantgate.gates.views import waiting
+from quantgate.runs.clusters.remote import RemoteRun
+from quantgate.runs.status import State
 from tests.runs.building import empty_task, stage
 from tests.watch.live_run import LiveRun, live_run
 
@@ -123,6 +126,23 @@ def test_nothing_is_waited_for_once_all_have_ended(tmp_path: Path) -> None:
     waiting.until_change([str(task.path.parent)], 45)
     waiting.until_final([str(task.path.parent)], 45)
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(("state", "waits"), [("failed", True), ("succeeded", False)])
+def test_a_follow_on_that_is_still_queued_is_waited_for_where_it_keeps_a_run_from_being_resumed(
+    state: State, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = judging.TaskStatus("t.0", state, "exit code 9; its follow-on job 8 starts only to exit", left_queued="8")
+    left = replace(task, reason="exit code 9", left_queued="")
+    run = judging.lookup.Run(
+        "0123456789abcdef", None, None, "slurm", RemoteRun("host", "/r/20261121_100000-0123456789abcdef")
+    )
+    rows = [task, task, left, left]
+    monkeypatch.setattr(waiting, "views", lambda _: [judging.View(run, state, (rows.pop(0),), None)])
+    monkeypatch.setattr(waiting, "CLUSTER_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    (seen,) = waiting.until_change(["0123456789abcdef"], 20)
+    assert (seen.left_queued, len(rows)) == ("", 1 if waits else 3)
 
 
 def test_a_directory_that_is_deleted_while_it_is_waited_for_ends_the_wait(

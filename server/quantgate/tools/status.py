@@ -223,10 +223,10 @@ def _after_the_end(view: judging.View) -> str:
         if run.attempt is None:
             return f"{why}; it was not launched here, so it is not resumed here: tell the user."
         resume = f"{call('resume', invocation_id=name)} takes up what did not finish"
-        if queued := [t.left_queued for t in view.tasks if t.left_queued and t.state != "succeeded"]:
+        if view.left_queued:
             look = call("status", invocation_ids=[name], wait_seconds=30)
             return (
-                f"{why}. Job {queued[0]} of it has not left the queue, which resume waits for: {look} until no reason names it, or "
+                f"{why}. Job {view.left_queued} of it has not left the queue, which resume waits for: {look} until it has, or "
                 f"{call('cancel', invocation_id=name)} removes it; once the cause is mended, {resume}."
             )
         return f"{why}; once the cause is mended, {resume}."

@@ -46,6 +46,11 @@ class View:
     reason: str = ""
     gone: bool = False
 
+    @property
+    def left_queued(self) -> str:
+        """The Slurm job that is still in the queue though its task has ended without success; empty for none."""
+        return next((t.left_queued for t in self.tasks if t.left_queued and t.state != "succeeded"), "")
+
 
 def expectations(run: RunDir, limit: int) -> dict[str, verify.Expectation]:
     """What each task of a run should have scored, by task directory.

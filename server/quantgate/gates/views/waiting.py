@@ -48,6 +48,11 @@ def ended(view: judging.View) -> bool:
     return view.state in FINAL or (view.run.directory is None and view.run.remote is None and view.state not in LIVE)
 
 
+def _settled(view: judging.View) -> bool:
+    """Whether a run has ended, and nothing of it waits in a queue that would keep it from being resumed."""
+    return ended(view) and not view.left_queued
+
+
 def until_final(invocation_ids: Sequence[str], seconds: float) -> list[judging.View]:
     """Wait until every run has ended, at most `seconds`."""
     return _until(invocation_ids, seconds, lambda _, now: all(map(ended, now)))
@@ -56,6 +61,8 @@ def until_final(invocation_ids: Sequence[str], seconds: float) -> list[judging.V
 def until_change(invocation_ids: Sequence[str], seconds: float, found: Sequence[lookup.Run] = ()) -> list[judging.View]:
     """Wait until a state or a reason changes or every run has ended, at most `seconds`; progress alone is no change.
 
+    A run that failed while a job of it is still in the queue is waited for too: it cannot be resumed before that job has left.
+
     Args:
         invocation_ids: Ids or run directories.
         seconds: At most `LONGEST_WAIT` of them.
@@ -63,7 +70,7 @@ def until_change(invocation_ids: Sequence[str], seconds: float, found: Sequence[
     """
 
     def changed(first: list[judging.View], now: list[judging.View]) -> bool:
-        return all(map(ended, now)) or _states(first) != _states(now)
+        return all(map(_settled, now)) or _states(first) != _states(now)
 
     return _until(invocation_ids, seconds, changed, found)
 
@@ -121,7 +128,7 @@ def pause(runs: Sequence[judging.View], took: float = 0.0) -> float:
         runs: As they were seen last.
         took: Seconds of that look.
     """
-    if any(view.run.remote is not None for view in runs if not ended(view)):
+    if any(view.run.remote is not None for view in runs if not _settled(view)):
         return max(CLUSTER_SECONDS, CLUSTER_SHARE * took)
     return LOOK_SECONDS
 
