@@ -24,7 +24,7 @@ from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
 from quantgate.gates.launches import submission
 from quantgate.gates.planning import plan
-from quantgate.launcher import exporting, harness_env, harnesses, process_control, process_runner
+from quantgate.launcher import exporting, harness_env, harnesses, process_control, process_plan
 
 HARNESS = """#!/bin/bash
 echo "$$" >> ../starts
@@ -158,8 +158,8 @@ def start_by_hand(
         for part in ("logs", "artifacts"):
             (task / part).mkdir(parents=True)
         (task / "command.sh").write_text(command)
-        tasks.append(process_runner.PlannedTask("ifbench.ifbench", index, "ifbench", str(task), []))
-    process_runner.write_plan(invocation, invocation_id, tasks, exporting.ExportPlan(destinations))
+        tasks.append(process_plan.PlannedTask("ifbench.ifbench", index, "ifbench", str(task), []))
+    process_plan.write_plan(invocation, invocation_id, tasks, exporting.ExportPlan(destinations))
     attempt = ledger.Attempt(
         invocation_id,
         "full",

@@ -212,7 +212,7 @@ def test_a_process_that_cannot_be_ended_is_named(folder: Path, monkeypatch: pyte
     monkeypatch.setattr(process_control, "STOP_SECONDS", 0.3)
     monkeypatch.setattr(process_control, "KILL_SECONDS", 0.3)
     with monkeypatch.context() as deaf:
-        deaf.setattr(process_control, "_signal", lambda process, signum: None)
+        deaf.setattr(process_control, "send_signal", lambda process, signum: None)
         done = cancelling.cancel(attempt.invocation_id, [])
     assert done.cancelled == ()
     assert any(f"process {p.pid} " in row for p in _family(attempt) for row in done.still_running), done

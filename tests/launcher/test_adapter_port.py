@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quantgate.launcher import adapter_port, harness_env, process_runner
+from quantgate.launcher import adapter_port, harness_env, process_plan, process_runner
 
 
 def test_each_evaluation_gets_a_port_of_its_own_that_outgoing_connections_do_not_take() -> None:
@@ -25,7 +25,7 @@ def test_a_port_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_harness_is_told_its_port_unless_the_config_declares_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness_env, "variables", lambda *_: {})
-    task = process_runner.PlannedTask("ifbench.ifbench", 0, "ifbench", "/run/ifbench.ifbench.0", ["ADAPTER_PORT"])
+    task = process_plan.PlannedTask("ifbench.ifbench", 0, "ifbench", "/run/ifbench.ifbench.0", ["ADAPTER_PORT"])
     assert int(process_runner._task_environment(task, Path("/env"))["ADAPTER_PORT"]) >= 20_000
     monkeypatch.setenv("QUANTGATE_TASK_0_ADAPTER_PORT", "4000")
     assert process_runner._task_environment(task, Path("/env"))["ADAPTER_PORT"] == "4000"

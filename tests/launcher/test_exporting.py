@@ -17,7 +17,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from quantgate.errors import BadInput
-from quantgate.launcher import child, door, export_environment, exporting, process_runner, runner_record
+from quantgate.launcher import child, door, export_environment, exporting, process_plan, process_runner, runner_record
 from quantgate.runs.exports import records
 from quantgate.runs.rundir import RunDir
 
@@ -228,7 +228,7 @@ def _ended_run(tmp_path: Path, destinations: list[str], **settings: Any) -> tupl
 
 def _export(invocation: Path, runner: process_runner._Runner) -> list[exporting.Exported]:
     task = invocation / "ifbench.ifbench.0"
-    planned = process_runner.PlannedTask("ifbench.ifbench", 0, "ifbench", str(task), [])
+    planned = process_plan.PlannedTask("ifbench.ifbench", 0, "ifbench", str(task), [])
     with (task / "logs" / "stdout.log").open("a") as out:
         runner._export(planned, task / "logs", task / "work", out)
     return exporting.read_record(task / "logs")

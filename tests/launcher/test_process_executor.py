@@ -231,13 +231,13 @@ def test_a_launch_takes_our_id_keeps_secrets_off_the_disk_and_results_off_the_ho
 def test_an_undeclared_secret_of_the_server_does_not_reach_the_harness(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from quantgate.launcher import process_runner
+    from quantgate.launcher import process_plan, process_runner
 
     monkeypatch.setenv("OTHER_TOKEN", "not-declared-anywhere-1")
     monkeypatch.setenv("QUANTGATE_TASK_0_MY_API_KEY", SECRET)
     monkeypatch.setenv("QUANTGATE_TASK_1_MY_API_KEY", "of-another-task")
     (tmp_path / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
-    task = process_runner.PlannedTask("ifbench.ifbench", 0, "ifbench", str(tmp_path), ["MY_API_KEY"])
+    task = process_plan.PlannedTask("ifbench.ifbench", 0, "ifbench", str(tmp_path), ["MY_API_KEY"])
     seen = process_runner._task_environment(task, tmp_path)
     assert seen["MY_API_KEY"] == SECRET
     assert "OTHER_TOKEN" not in seen

@@ -14,7 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quantgate.launcher import harness_env, harnesses, process_control, process_runner, runner_record, script_runner
+from quantgate.launcher import (
+    harness_env,
+    harnesses,
+    process_control,
+    process_plan,
+    process_runner,
+    runner_record,
+    script_runner,
+)
 from quantgate.runs.rundir import RunDir
 from quantgate.runs.status import task_status
 
@@ -40,8 +48,8 @@ def _plan(invocation: Path, *commands: str) -> None:
         directory = invocation / f"ifbench.ifbench.{index}"
         directory.mkdir()
         (directory / "command.sh").write_text(command)
-        tasks.append(process_runner.PlannedTask("ifbench.ifbench", index, "ifbench", str(directory), ["MY_VALUE"]))
-    process_runner.write_plan(invocation, "0123456789abcdef", tasks)
+        tasks.append(process_plan.PlannedTask("ifbench.ifbench", index, "ifbench", str(directory), ["MY_VALUE"]))
+    process_plan.write_plan(invocation, "0123456789abcdef", tasks)
 
 
 @pytest.fixture

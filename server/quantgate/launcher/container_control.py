@@ -20,11 +20,10 @@ import psutil
 from .. import children, redact
 from ..errors import LauncherError, StorageError
 from ..system.files import open_plain
-from ..system.machine import boot_id
 from ..system.processes import KILL
-from .process_control import still_there
-from .process_runner import CANCELLED, RESUMING
-from .runner_record import SCRIPT_FILE, RunnerRecord, alive, read_runner, session
+from .markers import CANCELLED, RESUMING
+from .process_control import begun, family_of, send_signal, still_there
+from .runner_record import SCRIPT_FILE, RunnerRecord, read_runner
 
 KILLED = "killed_jobs.txt"
 """Where NEL's script looks, beside itself, for jobs that it is to skip."""
@@ -139,7 +138,7 @@ def living(invocation: Path, tasks: Sequence[str] = ()) -> list[psutil.Process]:
     """
     found: dict[int, psutil.Process] = {}
     for record in records(invocation, tasks):
-        found.update({p.pid: p for p in _family(record)})
+        found.update({p.pid: p for p in family_of(record)})
     return list(found.values())
 
 
@@ -166,7 +165,7 @@ def cancel_all(invocation: Path, tasks: Sequence[str]) -> list[str]:
     mark(invocation, tasks)
     family = living(invocation)
     for process in family:
-        _signal(process, signal.SIGTERM)
+        send_signal(process, signal.SIGTERM)
     wanted = [name for task in tasks for name in names(invocation / task)]
     try:
         _end_containers(wanted)
@@ -174,7 +173,7 @@ def cancel_all(invocation: Path, tasks: Sequence[str]) -> list[str]:
         # A script may have started one more command in between.
         left = list({p.pid: p for p in [*still_there(family, 2.0), *living(invocation)]}.values())
         for survivor in left:
-            _signal(survivor, KILL)
+            send_signal(survivor, KILL)
         left = still_there(left, 3.0)
     # A container whose creation was under way when its client was ended appears now.
     _end_containers(wanted)
@@ -199,16 +198,16 @@ def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[str]:
     wanted = {task: names(invocation / task) for task in tasks}
     every = [name for task in tasks for name in wanted[task]]
     deadline = time.monotonic() + END_SECONDS
-    began = [task for task in tasks if _begun(invocation / task / "logs")]
+    began = [task for task in tasks if begun(invocation / task / "logs")]
     # Without a script no exit record comes.
     while ((began and living(invocation)) or running(every)) and time.monotonic() < deadline:
         ending = [name for task in began for name in wanted[task]] or every
         # While an image is still being fetched there is no container, only the client that waits for it.
         for client in _clients(living(invocation), ending):
-            _signal(client, signal.SIGTERM)
+            send_signal(client, signal.SIGTERM)
         _stop(ending)
         time.sleep(0.5)
-        began = [task for task in tasks if _begun(invocation / task / "logs")]
+        began = [task for task in tasks if begun(invocation / task / "logs")]
     left = [f"container {n}" for n in running(every)]
     return left or [f"the script of {task} has not ended" for task in began if living(invocation)]
 
@@ -225,17 +224,13 @@ def mark(invocation: Path, tasks: Sequence[str]) -> None:
 def _skip(invocation: Path, tasks: Sequence[str]) -> None:
     """Tell NEL's sequential script to pass over the tasks that it has not come to."""
     invocation_id = invocation.name.rpartition("-")[2]
-    waiting = [t for t in tasks if not _begun(invocation / t / "logs") and not _has_ended(invocation / t / "logs")]
+    waiting = [t for t in tasks if not begun(invocation / t / "logs") and not _has_ended(invocation / t / "logs")]
     jobs = [f"{invocation_id}.{t.rpartition('.')[2]}" for t in waiting]
     if jobs and (invocation / SCRIPT_FILE).exists():
         with (invocation / KILLED).open("a", encoding="utf-8") as file:
             file.write("".join(f"{job}\n" for job in jobs))
         # It may have looked for the list just before it was written: then the task begins now.
         time.sleep(0.5)
-
-
-def _begun(logs: Path) -> bool:
-    return not (logs / RESUMING).exists() and (logs / "stage.pre-start").exists() and not (logs / "stage.exit").exists()
 
 
 def _has_ended(logs: Path) -> bool:
@@ -266,13 +261,6 @@ def _stop(wanted: Sequence[str]) -> None:
         _engine("stop", "-t", str(STOP_SECONDS), *there)
 
 
-def _family(record: RunnerRecord) -> list[psutil.Process]:
-    lives = alive(record)
-    if lives is None or (not lives and record.boot_id != boot_id()):
-        return []
-    return session(record)
-
-
 def _listed(wanted: Sequence[str], *options: str) -> list[str]:
     answer = _engine("ps", *options, "--format", "{{.Names}}")
     there = {name for line in answer.splitlines() for name in line.strip().split(",")}
@@ -294,8 +282,3 @@ def _engine(*arguments: str) -> str:
             fix="start it, then make this call again: what runs of the containers is not known",
         )
     return done.output
-
-
-def _signal(process: psutil.Process, signum: int) -> None:
-    with contextlib.suppress(psutil.Error):
-        process.send_signal(signum)

@@ -12,7 +12,7 @@ import psutil
 
 from ..system.machine import boot_id
 from ..system.processes import KILL, is_own, session_of
-from .process_runner import CANCELLED, RESUMING
+from .markers import CANCELLED, RESUMING
 from .runner_record import RUNNER_FILE, RunnerRecord, alive, read_runner, session
 
 STOP_SECONDS = 12.0
@@ -44,7 +44,7 @@ def stop(invocation: Path) -> bool:
 def living(invocation: Path) -> list[psutil.Process]:
     """The processes of an invocation that run on this machine: its runner, its harness, and what these started."""
     record = read_runner(invocation / RUNNER_FILE)
-    return _family(record) if record else []
+    return family_of(record) if record else []
 
 
 def strays(invocation_id: str) -> list[psutil.Process]:
@@ -106,7 +106,7 @@ def end(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
         Those that still run.
     """
     for process in processes:
-        _signal(process, signal.SIGTERM)
+        send_signal(process, signal.SIGTERM)
     return _kill(still_there(processes, STOP_SECONDS))
 
 
@@ -121,16 +121,16 @@ def cancel_all(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
         What still runs of it; empty when all is gone.
     """
     record = read_runner(invocation / RUNNER_FILE)
-    family = _family(record) if record else []
+    family = family_of(record) if record else []
     if record is None or not family:
         return []
     mark(invocation, tasks)
     # The runner passes SIGTERM on to its harness; without a runner the harness gets it itself.
     for process in [p for p in family if p.pid == record.pid] or family:
-        _signal(process, signal.SIGTERM)
+        send_signal(process, signal.SIGTERM)
     left = still_there(family, STOP_SECONDS)
     # The harness may have started more since.
-    return _kill(_together(left, _family(record)))
+    return _kill(_together(left, family_of(record)))
 
 
 def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
@@ -151,7 +151,7 @@ def cancel_some(invocation: Path, tasks: Sequence[str]) -> list[psutil.Process]:
     if _ended(invocation, tasks, STOP_SECONDS):
         return []
     # The runner does not do it: it is stopped, or waits for an installation.
-    family = _family(record)
+    family = family_of(record)
     left = _kill([p for p in family if p.pid != record.pid])
     return [] if _ended(invocation, tasks, KILL_SECONDS) else left or [p for p in family if p.pid == record.pid]
 
@@ -195,14 +195,15 @@ def mark(invocation: Path, tasks: Sequence[str]) -> None:
 def _ended(invocation: Path, tasks: Sequence[str], seconds: float) -> bool:
     """Whether every task has an exit record, or has not begun and is marked; looked at until then, at most `seconds`."""
     deadline = time.monotonic() + seconds
-    while any(_begun(invocation / task / "logs") for task in tasks):
+    while any(begun(invocation / task / "logs") for task in tasks):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.1)
     return True
 
 
-def _begun(logs: Path) -> bool:
+def begun(logs: Path) -> bool:
+    """Whether a task is in hand: taken up, and not ended."""
     return not (logs / RESUMING).exists() and (logs / "stage.pre-start").exists() and not (logs / "stage.exit").exists()
 
 
@@ -210,7 +211,7 @@ def _unfinished(logs: Path) -> bool:
     return (logs / RESUMING).exists() or not (logs / "stage.exit").exists()
 
 
-def _family(record: RunnerRecord) -> list[psutil.Process]:
+def family_of(record: RunnerRecord) -> list[psutil.Process]:
     """The processes of a runner's session; none for a runner of another machine or of an earlier boot."""
     lives = alive(record)
     if lives is None or (not lives and record.boot_id != boot_id()):
@@ -224,10 +225,11 @@ def _together(some: Sequence[psutil.Process], more: Sequence[psutil.Process]) ->
 
 def _kill(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
     for survivor in processes:
-        _signal(survivor, KILL)
+        send_signal(survivor, KILL)
     return still_there(processes, KILL_SECONDS)
 
 
-def _signal(process: psutil.Process, signum: int) -> None:
+def send_signal(process: psutil.Process, signum: int) -> None:
+    """Signal a process, which may have ended."""
     with contextlib.suppress(psutil.Error):
         process.send_signal(signum)

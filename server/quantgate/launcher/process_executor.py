@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from .. import credentials, faults
 from ..errors import BadInput
 from ..system import processes
-from . import export_planning, launch_lock, off_container, process_runner, script_runner
+from . import export_planning, launch_lock, off_container, process_plan, process_runner, script_runner
 from .harnesses import require_wheel
 from .runner_record import RUNNER_FILE
 from .shell import is_shell_safe
@@ -37,7 +37,7 @@ from .shell import is_shell_safe
 class Prepared:
     """One task, ready to be written out."""
 
-    planned: process_runner.PlannedTask
+    planned: process_plan.PlannedTask
     command: str
     comment: str
     variables: dict[str, str]
@@ -78,7 +78,7 @@ class ProcessExecutor(BaseExecutor):  # type: ignore[misc]
             _write(task)
         if exports.destinations:
             export_planning.write(cfg, directory)
-        process_runner.write_plan(directory, invocation_id, [t.planned for t in tasks], exports)
+        process_plan.write_plan(directory, invocation_id, [t.planned for t in tasks], exports)
         if dry_run:
             for task in tasks:
                 # The command itself is base64; the comment is the same, readable.
@@ -172,7 +172,7 @@ def prepare(cfg: DictConfig, task: DictConfig, index: int, directory: Path, mapp
     if "dataset_dir" in task:
         variables["NEMO_EVALUATOR_DATASET_DIR"] = str(task["dataset_dir"])
     return Prepared(
-        planned=process_runner.PlannedTask(
+        planned=process_plan.PlannedTask(
             task.name, index, definition["harness"], str(task_directory), sorted(variables)
         ),
         command=struct.cmd,

@@ -18,7 +18,7 @@ from nemo_evaluator_launcher.common.mapping import load_tasks_mapping
 from omegaconf import DictConfig
 
 from ..errors import Refused
-from . import export_planning, process_executor, process_runner
+from . import export_planning, process_executor, process_plan
 
 RUN_CONFIG = "config_ef.yaml"
 """What nemo-evaluator runs; its `metadata` only describes where it came from."""
@@ -56,7 +56,7 @@ def _require_what_was_launched(
     directory: Path, chosen: Sequence[process_executor.Prepared], tasks: Sequence[str]
 ) -> None:
     """The commands on disk are run with the user's keys: they must be those that the config gives."""
-    launched = {Path(t.directory).name: t for t in process_runner.read_plan(directory)}
+    launched = {Path(t.directory).name: t for t in process_plan.read_plan(directory)}
     for task in chosen:
         place = Path(task.planned.directory)
         same = launched.get(place.name) == task.planned and _executed(_text(place / "command.sh")) == _executed(

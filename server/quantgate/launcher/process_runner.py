@@ -13,7 +13,6 @@ is written before `stage.cancelled` is looked for, and a canceller writes its ma
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -29,18 +27,13 @@ import psutil
 
 from .. import faults
 from ..errors import QuantgateError
-from ..system.files import open_plain
 from ..system.processes import KILL, group_of, session_of, signal_group
 from . import adapter_port, exporting, harness_env, launch_lock
 from .harnesses import require_wheel
+from .markers import CANCELLED, INTERRUPTED_MARKER, RESUMING, SERVER_ERROR_MARKER
+from .process_plan import PlannedTask, read_plan
 from .runner_record import RUNNER_FILE, RunnerRecord, own_record, write_runner
 
-PLAN = "plan.json"
-MAX_PLAN = 16 << 20
-INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
-SERVER_ERROR_MARKER = ".nemo_evaluator_server_error"
-CANCELLED = "stage.cancelled"
-RESUMING = "stage.resuming"
 ATTEMPT = ".attempt-"
 """In the name of a log of an attempt before a resume (`client_stdout.attempt-1.log`); runs/scanner/files.py reads it."""
 EXPORT_VARIABLE = "QUANTGATE_EXPORT_"
@@ -51,43 +44,6 @@ SETUP_FAILED_CODE = 1
 POLL_SECONDS = 0.5
 STOP_SECONDS = 8.0
 """Between SIGTERM and SIGKILL for a harness; it writes its interrupted marker in this time."""
-
-
-@dataclass(frozen=True)
-class PlannedTask:
-    """One task of a plan.
-
-    Attributes:
-        name: The task as configured.
-        index: Its position in the config.
-        harness: NEL's name of its harness.
-        directory: Its task directory.
-        variables: Names of the variables that the task declared; the values are in the runner's environment.
-    """
-
-    name: str
-    index: int
-    harness: str
-    directory: str
-    variables: list[str]
-
-
-def read_plan(invocation: Path) -> list[PlannedTask]:
-    """The tasks of an invocation as they were planned."""
-    with open_plain(invocation / PLAN) as file:
-        rows = json.loads(file.read(MAX_PLAN))["tasks"]
-    return [PlannedTask(**row) for row in rows]
-
-
-def write_plan(
-    invocation: Path,
-    invocation_id: str,
-    tasks: list[PlannedTask],
-    export: exporting.ExportPlan = exporting.ExportPlan(),  # noqa: B008 - frozen
-) -> None:
-    """Write the plan that `main` reads."""
-    plan = {"invocation_id": invocation_id, "tasks": [asdict(t) for t in tasks], "export": asdict(export)}
-    (invocation / PLAN).write_text(json.dumps(plan, indent=1), encoding="utf-8")
 
 
 def _now() -> str:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import launch_lock
-from .process_runner import CANCELLED, INTERRUPTED_MARKER, RESUMING, SERVER_ERROR_MARKER
+from .markers import CANCELLED, INTERRUPTED_MARKER, RESUMING, SERVER_ERROR_MARKER
 from .runner_record import SCRIPT_FILE, own_record, read_runner, write_runner
 
 START_SECONDS = 10.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ..launcher.markers import SERVER_ERROR_MARKER
 from .logs import LogFile
 from .opening import open_file
 from .rundir import TaskDir
 from .sanitise import one_line
 from .scanner.tracebacks import TracebackReader
-from .stages import SERVER_ERROR_MARKER
 from .tails import Line, first_fatal, tails
 
 REASON_CHARACTERS = 300

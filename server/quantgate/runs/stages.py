@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..launcher.markers import CANCELLED, RESUMING
 from .opening import open_file
-
-INTERRUPTED_MARKER = ".nemo_evaluator_interrupted"
-SERVER_ERROR_MARKER = ".nemo_evaluator_server_error"
-"""Written by nemo-evaluator's adapter (0.2.8) before it ends the run itself because of a fatal response."""
 
 _MAX_BYTES = 4096
 _EXIT = re.compile(r"(?:(\S+)\s+)?(-?\d{1,5})")
@@ -54,8 +51,8 @@ def read_stages(logs: Path) -> Stages:
         running=running is not None,
         running_since=_timestamp(running),
         exit_code=int(match[2]) if match else None,
-        cancelled=_read(logs / "stage.cancelled") is not None,
-        resuming=_read(logs / "stage.resuming") is not None,
+        cancelled=_read(logs / CANCELLED) is not None,
+        resuming=_read(logs / RESUMING) is not None,
     )
 
 

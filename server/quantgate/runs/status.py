@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from ..launcher.markers import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from .answer_store import RESPONSE_CACHE, STATS_CACHE
 from .logs import log_files, read_tail
 from .opening import open_file
@@ -17,7 +18,7 @@ from .progress import read_progress
 from .reason import REASON_CHARACTERS, failure_reason
 from .rundir import TaskDir
 from .sanitise import one_line
-from .stages import INTERRUPTED_MARKER, SERVER_ERROR_MARKER, Stages, read_stages, seconds_since_change
+from .stages import Stages, read_stages, seconds_since_change
 
 State = Literal[
     "pending", "running", "resuming", "succeeded", "failed", "cancelled", "interrupted", "unreachable", "unknown"

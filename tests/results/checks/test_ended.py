@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from quantgate.launcher.markers import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from quantgate.results.checks import ended
 from quantgate.runs.rundir import RunDir
-from quantgate.runs.stages import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from quantgate.runs.status import State, TaskStatus
 
 from ...runs.building import real_copy

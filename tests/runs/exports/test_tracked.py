@@ -18,9 +18,9 @@ from quantgate.errors import BadInput
 from quantgate.gates import ledger
 from quantgate.gates.views import lookup
 from quantgate.launcher import stamp
+from quantgate.launcher.markers import INTERRUPTED_MARKER
 from quantgate.runs import copies
 from quantgate.runs.exports import tracked
-from quantgate.runs.stages import INTERRUPTED_MARKER
 from quantgate.runs.task_state import state_of
 from quantgate.tracking import client
 from quantgate.tracking.client import ExportedRun, Found

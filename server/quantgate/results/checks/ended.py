@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...launcher.markers import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from ...runs.rundir import TaskDir
-from ...runs.stages import INTERRUPTED_MARKER, SERVER_ERROR_MARKER
 from ...runs.status import TaskStatus
 from .check import Check
 

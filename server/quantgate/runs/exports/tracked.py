@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...errors import BadInput
 from ...launcher import stamp
+from ...launcher.markers import INTERRUPTED_MARKER
 from ...tracking import address, client
 from ...tracking.client import ExportedRun
 from ...tracking.copying import FINISHED, OPEN
@@ -21,7 +22,6 @@ from .. import copies
 from ..clusters import mirrored
 from ..rundir import RunDir, TaskDir
 from ..sanitise import one_line
-from ..stages import INTERRUPTED_MARKER
 from ..status import TaskStatus
 
 LOG_BYTES = 256 << 20
