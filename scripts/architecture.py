@@ -57,7 +57,7 @@ def layers() -> list[list[str]]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
-    (contract,) = [c for c in contracts if c["type"] == "layers"]
+    (contract,) = [c for c in contracts if c.get("containers") == ["quantgate"]]
     return [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quantgate.cluster import connection, scheduler
-from quantgate.gates.launches import remote_launches
+from quantgate.gates.traces import remote_launches
 from quantgate.gates.views import waiting
 from quantgate.launcher import execdb
 from quantgate.runs.clusters import looking

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.runs.clusters import looking
 from quantgate.tools.status import MOST, status
 
@@ -113,7 +113,7 @@ def _ahead(earlier: list[ledger.Attempt]) -> None:
     import inspect
 
     from quantgate.gates.launches import launching
-    from quantgate.gates.views import remote_views
+    from quantgate.gates.traces import remote_views
 
     if "look_ahead" in inspect.getsource(launching.run):
         remote_views.look_ahead([lookup.run_of(attempt) for attempt in earlier])

@@ -14,7 +14,7 @@ from quantgate.compare.comparing import compare
 from quantgate.compare.outcome import Comparison
 from quantgate.errors import UnknownName
 from quantgate.gates import ledger
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import stamp
 from quantgate.runs.clusters import remote
 from quantgate.runs.clusters.mirrored import Mirror
@@ -199,7 +199,7 @@ def test_a_run_on_a_cluster_is_read_through_its_copies_and_named_by_its_own_plac
         notes = ("one.jsonl is larger than 2048 MB",)
         return dataclasses.replace(found, directory=copy), Mirror(there.host, there.path, copy, notes)
 
-    monkeypatch.setattr("quantgate.gates.views.remote_files.copied", copied)
+    monkeypatch.setattr("quantgate.gates.traces.remote_files.copied", copied)
     found = compare(str(paths[0]), f"login:/lustre/{paths[1].name}", 0.02)
     assert found.verdict == "ACCEPT"
     assert found.candidate.address == f"login:/lustre/{paths[1].name}"

@@ -18,7 +18,7 @@ from quantgate.gates import ledger
 from quantgate.gates.judgement import judging, validating
 from quantgate.gates.launches import launching
 from quantgate.gates.planning import endpoint
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import door, launch_lock, stamp
 from quantgate.results import samples, verify
 from quantgate.tools.canary import canary

@@ -11,7 +11,7 @@ import pytest
 
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import launch_lock
 from quantgate.runs import status
 from quantgate.runs.rundir import RunDir

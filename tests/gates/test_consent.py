@@ -18,8 +18,9 @@ from quantgate.cluster.hosts import Host
 from quantgate.errors import ConfigError, EndpointError, Refused
 from quantgate.gates import ledger
 from quantgate.gates.launches import launching, submission
-from quantgate.gates.permission import consent, hosts, shown, skipping, trust
+from quantgate.gates.permission import consent, shown
 from quantgate.gates.planning import endpoint, plan
+from quantgate.gates.questions import hosts, skipping, trust
 from quantgate.launcher import commands, door
 
 REASON = "the user wants a number before the meeting"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quantgate.gates.launches import evidence, reconcile, remote_launches
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import evidence, lookup, reconcile, remote_launches
 
 from .made_remote import HOST, ID, OUTPUT, ROOT, TASK, attempt, record
 

@@ -15,7 +15,8 @@ import pytest
 from quantgate.errors import StorageError
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.launches import reconcile, starting
+from quantgate.gates.launches import starting
+from quantgate.gates.traces import reconcile
 from quantgate.launcher import door, launch_lock
 from tests.gates import real_launches
 from tests.requirements import require

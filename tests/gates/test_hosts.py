@@ -10,8 +10,8 @@ import yaml
 
 from quantgate.cluster import known_clusters
 from quantgate.errors import BadInput, Unreachable
-from quantgate.gates.permission import hosts
 from quantgate.gates.planning import plan
+from quantgate.gates.questions import hosts
 
 SSH_CONFIG = "Host login\n  HostName 127.0.0.1\n  Port 9\n  User from_ssh\n"
 

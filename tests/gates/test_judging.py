@@ -9,7 +9,7 @@ import pytest
 from quantgate.errors import StorageError
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.views import remote_views
+from quantgate.gates.traces import remote_views
 from quantgate.launcher import launch_lock
 from quantgate.runs.clusters import mirrored
 from quantgate.runs.clusters.remote_status import Seen

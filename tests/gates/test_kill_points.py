@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from quantgate.gates import ledger
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import execdb
 from quantgate.launcher.runner_record import RUNNER_FILE, alive, read_runner
 from tests.gates import real_launches

@@ -16,11 +16,12 @@ import yaml
 from quantgate.errors import BadInput, CheckpointError, EndpointError, LauncherError, Refused, UnknownName
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.launches import launching, remote_launches, submission
+from quantgate.gates.launches import launching, submission
 from quantgate.gates.permission import consent
 from quantgate.gates.planning import endpoint, plan
 from quantgate.gates.resume import resuming
-from quantgate.gates.views import lookup, waiting
+from quantgate.gates.traces import lookup, remote_launches
+from quantgate.gates.views import waiting
 from quantgate.launcher import containers, door, launch_lock
 
 from .launches import Launches, write_config

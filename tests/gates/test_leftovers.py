@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from quantgate.gates import ledger
-from quantgate.gates.cancel import leftovers
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import leftovers, lookup
 from quantgate.launcher import door, launch_lock
 
 INVOCATION = "5f3c9a1e7b2d4860"

@@ -12,9 +12,9 @@ import yaml
 from quantgate.benchmarks import catalogue, limits
 from quantgate.errors import ConfigError, Refused
 from quantgate.gates import ledger
-from quantgate.gates.judgement import estimate
+from quantgate.gates.judgement import estimate, spending
 from quantgate.gates.launches import launching, submission
-from quantgate.gates.planning import plan, spending
+from quantgate.gates.planning import plan
 from quantgate.tools.canary import canary
 from quantgate.tools.run import run
 

@@ -14,8 +14,7 @@ import pytest
 from quantgate import workspace
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.launches import reconcile
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup, reconcile
 from quantgate.launcher import door, launch_lock
 
 ID = "0123456789abcdef"

@@ -15,7 +15,7 @@ from quantgate.gates.judgement import record, validating
 from quantgate.gates.launches import launching
 from quantgate.gates.permission import consent
 from quantgate.gates.planning import endpoint, plan
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import door, stamp
 from quantgate.results import verify
 from quantgate.results.checks import identity

@@ -17,10 +17,9 @@ import pytest
 
 from quantgate.errors import Refused
 from quantgate.gates import ledger
-from quantgate.gates.cancel import remains
 from quantgate.gates.judgement import judging
 from quantgate.gates.launches import launching
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup, remains
 from quantgate.launcher import container_control, execdb, launch_lock, process_control
 
 from ..runs.building import TASK, runner

@@ -9,9 +9,8 @@ from quantgate.cluster.launches import Launch
 from quantgate.errors import ClusterError, LauncherError, NoAnswer, Unreachable
 from quantgate.gates import ledger
 from quantgate.gates.cancel import remote_cancelling
-from quantgate.gates.launches import remote_launches
-from quantgate.gates.launches.remote_launches import IN_FLIGHT_SECONDS
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup, remote_launches
+from quantgate.gates.traces.remote_launches import IN_FLIGHT_SECONDS
 
 HOST, PATH = "me@login", "/out/20260101_000000-4f0c9d2e11aa22bb"
 SEEN = {"listed": True, "queue_answered": True}

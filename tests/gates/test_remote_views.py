@@ -15,7 +15,7 @@ from quantgate.gates.judgement import judging
 from quantgate.gates.permission import consent
 from quantgate.gates.planning import plan
 from quantgate.gates.resume import remote_resuming
-from quantgate.gates.views import lookup, remote_views
+from quantgate.gates.traces import lookup, remote_views
 from quantgate.runs.clusters import looking, remote_status
 from quantgate.runs.clusters.remote import RemoteRun
 from quantgate.tools.grep_slurm_logs import grep_slurm_logs

@@ -17,8 +17,9 @@ from quantgate.errors import EndpointError, Refused, StorageError
 from quantgate.gates import ledger
 from quantgate.gates.cancel import cancelling
 from quantgate.gates.judgement import judging
-from quantgate.gates.permission import consent, trust
+from quantgate.gates.permission import consent
 from quantgate.gates.planning import plan
+from quantgate.gates.questions import trust
 from quantgate.gates.resume import relaunch, resuming
 from quantgate.launcher import execdb, launch_lock, process_control
 

@@ -20,7 +20,8 @@ from quantgate.cluster.look_directories import Directory
 from quantgate.cluster.scheduler import Job, Snapshot
 from quantgate.errors import ClusterError, Unreachable
 from quantgate.gates import ledger
-from quantgate.gates.launches import launching, reconcile, remote_launches
+from quantgate.gates.launches import launching
+from quantgate.gates.traces import reconcile, remote_launches
 from quantgate.runs.clusters import looking, remote
 from quantgate.runs.slurm import slurm_state
 from quantgate.tools import status as status_tool

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from quantgate.gates.judgement import judging
-from quantgate.gates.views import lookup, waiting
+from quantgate.gates.traces import lookup
+from quantgate.gates.views import waiting
 from quantgate.runs.clusters.remote import RemoteRun
 from quantgate.runs.status import TaskStatus
 

@@ -27,7 +27,7 @@ from quantgate.cluster import (
 )
 from quantgate.cluster.connection import Connection, connection
 from quantgate.errors import BadInput, QuantgateError
-from quantgate.gates.permission import hosts as permitted
+from quantgate.gates.questions import hosts as permitted
 from tests.integration.slurm.cluster import Cluster
 from tests.integration.slurm.conftest import cluster, images, reached  # noqa: F401 - fixtures
 

@@ -181,7 +181,7 @@ def test_a_plain_config_asks_for_nothing_but_its_own_command(work: Path) -> None
 
 
 def test_no_string_of_a_config_runs_anything_that_no_person_was_asked_for(work: Path) -> None:
-    # `gates.permission.hosts` refuses any other directory on a cluster than a plain path.
+    # `gates.questions.hosts` refuses any other directory on a cluster than a plain path.
     every = [a for a in _attacks(work) if (a.executor, a.place) != ("slurm", ("execution", "output_dir"))]
     unasked = [a for a in every if a.is_run and not _asked(a, work)]
     assert len(unasked) > 60

@@ -18,7 +18,7 @@ from quantgate.gates import ledger
 from quantgate.gates.cancel.cancellation import Cancellation
 from quantgate.gates.judgement import judging
 from quantgate.gates.resume.relaunch import Refusal, Resumption
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import containers
 from quantgate.nemotron.compiling import Compiled
 from quantgate.runs.logs import LogEntry

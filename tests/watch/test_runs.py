@@ -14,7 +14,7 @@ import pytest
 from quantgate import cli
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.views import remote_views
+from quantgate.gates.traces import remote_views
 from quantgate.launcher import execdb
 from quantgate.runs.clusters.remote_status import Seen
 from quantgate.watch import session

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..evalconfig import paths
 from ..evalconfig.fingerprint import CHECKPOINT
 from ..gates import ledger
-from ..gates.views import lookup
+from ..gates.traces import lookup
 from ..runs.sanitise import one_line
 from .comparability import Compared
 from .outcome import Difference, Severity

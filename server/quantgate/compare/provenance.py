@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ..gates.views import lookup
+from ..gates.traces import lookup
 from ..runs.sanitise import one_line
 from .checkpoints import Checkpoint
 from .protocol import Protocol

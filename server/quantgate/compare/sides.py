@@ -10,7 +10,7 @@ from functools import partial
 from ..benchmarks import catalogue
 from ..errors import BadInput
 from ..gates.judgement import judging, validating
-from ..gates.views import lookup, remote_files
+from ..gates.traces import lookup, remote_files
 from ..results import verify
 from ..results.expectation import Expectation
 from ..results.results_yml import ReportedScore

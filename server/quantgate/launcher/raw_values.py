@@ -125,7 +125,7 @@ def of_slurm(config: Mapping[str, Any]) -> Iterator[RawValue]:
     own = dict(execution) if isinstance(execution, Mapping) else {}
     # It is made readable before it is written (`slurm_start.prepare`), and stands in quotes.
     own.pop("sbatch_comment", None)
-    own.pop("output_dir", None)  # gates.permission.hosts takes plain paths only
+    own.pop("output_dir", None)  # gates.questions.hosts takes plain paths only
     flags = own.pop("sbatch_extra_flags", None)
     for name, value in flags.items() if isinstance(flags, Mapping) else ():
         if not _ORDINARY.fullmatch(str(name)) or not _ONE_LINE.fullmatch(str(value)):

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from ..errors import QuantgateError
 from ..gates.judgement import judging
-from ..gates.launches import launching, submission
-from ..gates.planning import coverage, limits
-from ..gates.views import lookup, waiting
+from ..gates.launches import coverage, launching, submission
+from ..gates.planning import limits
+from ..gates.traces import lookup
+from ..gates.views import waiting
 from .gate_rows import CanaryGate, gate_row, gate_warnings
 from .next_call import call
 from .spec import ToolResult

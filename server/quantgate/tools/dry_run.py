@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from ..evalconfig.images import images
 from ..gates.launches import launching
-from ..gates.permission import shown, trust
+from ..gates.permission import shown
 from ..gates.planning import asks, plan
+from ..gates.questions import trust
 from ..launcher import commands, containers
 from .findings import FindingRow, finding_row
 from .next_call import call, whole

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..errors import UnknownName
-from ..gates.views import lookup, remote_views
+from ..gates.traces import lookup, remote_views
 from ..runs.clusters.remote_scan import scan_remote
 from ..runs.rundir import RunDir, TaskDir
 from ..runs.scanner.files import ORDER

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from ..errors import BadInput
 from ..gates.judgement import judging
-from ..gates.views import lookup, remote_views
+from ..gates.traces import lookup, remote_views
 from ..runs.clusters.remote import RemoteRun
 from ..runs.clusters.remote_logs import read_pages
 from ..runs.invocation import LIVE

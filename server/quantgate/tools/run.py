@@ -7,9 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from ..errors import QuantgateError
-from ..gates.judgement import judging
+from ..gates.judgement import judging, spending
 from ..gates.launches import launching
-from ..gates.planning import spending
 from ..runs.invocation import FINAL
 from .next_call import call
 from .spec import ToolResult

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..gates.views import lookup
+from ..gates.traces import lookup
 from ..runs.exports import records
 from ..runs.sanitise import one_line
 

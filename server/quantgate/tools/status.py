@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from ..errors import BadInput
 from ..gates.judgement import judging
-from ..gates.views import overview, remote_views, waiting
+from ..gates.traces import remote_views
+from ..gates.views import overview, waiting
 from ..runs.exports import records
 from ..runs.invocation import LIVE
 from ..runs.status import State, TaskStatus

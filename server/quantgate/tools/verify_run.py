@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..gates.judgement import validating
-from ..gates.views import lookup, remote_files
+from ..gates.traces import lookup, remote_files
 from ..results import verify
 from ..runs.clusters.mirrored import Mirror
 from ..runs.sanitise import one_line

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from .. import visible
 from ..gates.judgement import judging
-from ..gates.views import lookup, overview
+from ..gates.traces import lookup
+from ..gates.views import overview
 from ..redact import redact_value
 from ..runs.sanitise import one_line
 from . import said

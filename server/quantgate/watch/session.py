@@ -9,7 +9,8 @@ from typing import Protocol, Self, TextIO
 from .. import children
 from ..errors import BadInput
 from ..gates.judgement import judging
-from ..gates.views import overview, remote_views, waiting
+from ..gates.traces import remote_views
+from ..gates.views import overview, waiting
 from ..runs.invocation import LIVE
 from . import said
 

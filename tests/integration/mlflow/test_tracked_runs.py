@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quantgate.errors import BadInput, Refused, TrackingUnreachable, UnknownName
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.runs.exports import records, tracked
 from quantgate.tools.cancel import cancel
 from quantgate.tools.compare_runs import compare_runs

@@ -19,7 +19,7 @@ from quantgate.gates import ledger
 from quantgate.gates.cancel import cancelling
 from quantgate.gates.judgement import judging
 from quantgate.gates.resume import resuming
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.tools.cancel import cancel
 from quantgate.tools.resume import resume
 

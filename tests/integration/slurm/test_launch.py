@@ -22,9 +22,10 @@ from quantgate.demo.small_model import Endpoint
 from quantgate.errors import ClusterError, LauncherError, Unreachable
 from quantgate.gates import ledger
 from quantgate.gates.judgement import judging
-from quantgate.gates.launches import launching, reconcile, remote_launches, submission
+from quantgate.gates.launches import launching, submission
 from quantgate.gates.permission import consent
 from quantgate.gates.planning import plan
+from quantgate.gates.traces import reconcile, remote_launches
 from tests.gates.real_launches import until
 
 from . import slurm_config

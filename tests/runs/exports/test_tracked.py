@@ -16,7 +16,7 @@ import pytest
 
 from quantgate.errors import BadInput
 from quantgate.gates import ledger
-from quantgate.gates.views import lookup
+from quantgate.gates.traces import lookup
 from quantgate.launcher import stamp
 from quantgate.launcher.markers import INTERRUPTED_MARKER
 from quantgate.runs import copies

@@ -1,1 +1,1 @@
-"""Ending a run, and what is left of one."""
+"""Ending a run, or some of its tasks."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...runs.status import State
-from ..views import lookup
+from ..traces import lookup
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from ...runs.status import State
 from .. import ledger
 from ..judgement import judging
 from ..planning import plan
-from ..views import lookup
-from . import remains, remote_cancelling
+from ..traces import lookup, remains
+from . import remote_cancelling
 from .cancellation import Cancellation
 
 START_SECONDS = 8.0

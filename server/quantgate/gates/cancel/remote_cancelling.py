@@ -13,7 +13,7 @@ from ...runs.invocation import LIVE
 from ...runs.status import State
 from ..judgement import judging
 from ..planning import plan
-from ..views import lookup, remote_views
+from ..traces import lookup, remote_views
 from .cancellation import Cancellation
 
 UNKNOWN_TASK = "(task not known)"

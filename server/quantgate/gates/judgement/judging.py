@@ -15,11 +15,8 @@ from ...runs.sanitise import one_line
 from ...runs.status import State, TaskStatus, task_status
 from ...runs.task_state import state_of
 from .. import ledger
-from ..cancel import leftovers, remains
-from ..launches import reconcile, remote_launches
 from ..planning import plan
-from ..resume import under_way
-from ..views import lookup, remote_views
+from ..traces import leftovers, lookup, reconcile, remains, remote_launches, remote_views, under_way
 from . import estimate, expecting, record, verdict
 
 MOST_TRUNCATED = 0.5

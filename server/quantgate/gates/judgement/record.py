@@ -14,7 +14,7 @@ from ...results.run_config import ADAPTER_FIELDS
 from ...runs.sanitise import one_line
 from .. import ledger
 from ..planning import endpoint, plan
-from ..views import lookup
+from ..traces import lookup
 from . import expecting
 
 _TEXT = 500

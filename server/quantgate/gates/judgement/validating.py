@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...results import verify
-from ..views import lookup
+from ..traces import lookup
 from . import judging, record
 
 

@@ -12,12 +12,11 @@ from ...evalconfig.document import located
 from ...launcher import door
 from ...runs.invocation import LIVE
 from .. import ledger
-from ..cancel import remains
 from ..judgement import judging
-from ..permission import skipping
 from ..planning import asks, dry_runs, limits, plan, staleness
-from ..views import lookup, remote_views
-from . import reconcile, submission
+from ..questions import skipping
+from ..traces import lookup, reconcile, remains, remote_views
+from . import submission
 
 MAX_CANARY_SAMPLES = 1000
 

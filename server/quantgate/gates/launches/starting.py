@@ -13,7 +13,7 @@ from ...errors import LauncherError, QuantgateError, StorageError
 from ...launcher import door, launch_lock
 from .. import ledger
 from ..planning import dry_runs
-from . import reconcile, remote_launches
+from ..traces import reconcile, remote_launches
 
 SETTLE_SECONDS = 10.0
 """How long a launch is watched, once NEL has answered, while something of it still starts."""

@@ -14,9 +14,11 @@ from ...evalconfig import paths
 from ...launcher import containers, door, harnesses, here
 from ...launcher.stamp import Stamp
 from .. import ledger
-from ..permission import consent, hosts, skipping, trust
+from ..permission import consent
 from ..planning import endpoint, plan
-from . import reconcile, starting
+from ..questions import hosts, skipping, trust
+from ..traces import reconcile
+from . import starting
 
 
 @dataclass(frozen=True)

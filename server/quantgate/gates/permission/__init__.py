@@ -1,1 +1,1 @@
-"""A person's yes: for hosts, for commands of a config, for skipped gates."""
+"""A person's yes, and the hosts that need none."""

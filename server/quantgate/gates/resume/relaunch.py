@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...errors import Refused
 from .. import ledger
 from ..planning import endpoint, plan, staleness
-from ..views import lookup
+from ..traces import lookup
 
 
 @dataclass(frozen=True)

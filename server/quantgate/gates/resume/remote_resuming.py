@@ -14,10 +14,11 @@ from ...runs.status import TaskStatus
 from .. import ledger
 from ..cancel import remote_cancelling
 from ..judgement import judging
-from ..permission import consent, trust
+from ..permission import consent
 from ..planning import dry_runs, endpoint
-from ..views import lookup, remote_views
-from . import relaunch, under_way
+from ..questions import trust
+from ..traces import lookup, remote_views, under_way
+from . import relaunch
 from .relaunch import Refusal, Resumption
 
 RESUMABLE = frozenset({"failed", "cancelled", "interrupted", "unknown"})

@@ -16,10 +16,11 @@ from ...runs.status import TaskStatus
 from .. import ledger
 from ..cancel import cancelling, remote_cancelling
 from ..judgement import judging
-from ..permission import consent, trust
+from ..permission import consent
 from ..planning import dry_runs, endpoint, plan
-from ..views import lookup
-from . import relaunch, remote_resuming, under_way
+from ..questions import trust
+from ..traces import lookup, under_way
+from . import relaunch, remote_resuming
 from .relaunch import Refusal, Resumption
 
 RESUMABLE = frozenset({"failed", "cancelled", "interrupted"})

@@ -9,7 +9,8 @@ from typing import Any
 from ...errors import BadInput, UnknownName
 from ...launcher import execdb
 from .. import ledger
-from . import lookup, overview
+from ..traces import lookup
+from . import overview
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from ...runs.invocation import LIVE
 from ...runs.sanitise import one_line
 from .. import ledger
 from ..judgement import judging
-from ..launches import reconcile
-from . import lookup, remote_views
+from ..traces import lookup, reconcile, remote_views
 
 REASON_CHARACTERS = 300
 

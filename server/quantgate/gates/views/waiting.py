@@ -10,7 +10,7 @@ from ...runs.invocation import FINAL, LIVE
 from ...runs.sanitise import one_line
 from .. import ledger
 from ..judgement import judging
-from . import lookup, remote_views
+from ..traces import lookup, remote_views
 from .pulse import Pulse, pulse
 
 LONGEST_WAIT = 45

@@ -14,8 +14,7 @@ from pathlib import Path
 from ...errors import StorageError
 from ...launcher import door
 from ...runs.rundir import RunDir
-from ..launches import reconcile
-from ..views import lookup
+from . import lookup, reconcile
 
 SECRETS = ".secrets.env"
 ASIDE = ".again"

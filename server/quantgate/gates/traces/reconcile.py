@@ -21,9 +21,8 @@ import time
 from ...errors import StorageError
 from ...launcher import door, launch_lock
 from .. import ledger
-from ..cancel import remains
 from ..planning import plan
-from . import evidence, remote_launches
+from . import evidence, remains, remote_launches
 
 LEFT = "the server ended before NEL had started it; nothing runs"
 GRACE_SECONDS = 30.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ... import redact
 from ...errors import Refused
 from ...evalconfig import lint
+from ..permission import consent, shown
 from ..planning import plan
-from . import consent, shown
 
 FEWEST_WORDS = 3
 LONGEST_REASON = 500

@@ -13,9 +13,9 @@ from typing import Any
 from ...benchmarks import catalogue
 from ...errors import BadInput, UnknownName
 from ...launcher import commands
+from ..permission import shown
+from ..permission.consent import Question
 from ..planning import plan
-from . import shown
-from .consent import Question
 
 
 def questions(planned: plan.Plan) -> tuple[Question, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import ledger
-from ..launches import submission
-from . import plan
+from ..planning import plan
+from . import submission
 
 
 def uncovered(planned: plan.Plan, chosen: Sequence[plan.PlannedTask]) -> dict[str, list[str]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ... import redact
 from ...errors import QuantgateError
 from .. import ledger
-from ..judgement import estimate
-from . import allocation, plan
+from ..planning import allocation, plan
+from . import estimate
 
 UNKNOWN = estimate.UNKNOWN
 

@@ -15,8 +15,8 @@ from ...runs.exports import tracked
 from ...runs.rundir import RunDir
 from ...tracking import address
 from .. import ledger
-from ..launches import evidence, reconcile
 from ..planning import plan
+from . import evidence, reconcile
 
 ID = re.compile(r"[0-9a-f]{4,16}")
 

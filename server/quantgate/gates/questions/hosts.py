@@ -12,9 +12,9 @@ from typing import Any
 from ...cluster import connection, hosts, ssh_settings
 from ...errors import BadInput, ClusterError, Unreachable
 from ...evalconfig.document import ConfigDocument
+from ..permission import shown
+from ..permission.consent import Question
 from ..planning import plan
-from . import shown
-from .consent import Question
 
 ANSWER_SECONDS = 20.0
 NOTHING = "nothing was launched"

@@ -1,0 +1,1 @@
+"""What a person must say yes to before a plan is launched."""
