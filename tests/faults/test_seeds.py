@@ -18,6 +18,9 @@ from .world import BASELINE, CANARIED
 
 SEEDS = [row for row in yaml.safe_load((Path(__file__).parent / "seeds.yaml").read_text("utf-8")) if "mended" in row]
 
+MOST_PLAYS = 3
+"""How often a plan is played until a fault of it comes in time: how fast the machine is decides that too."""
+
 pytestmark = pytest.mark.network
 
 
@@ -41,8 +44,11 @@ def test_a_run_in_which_nothing_goes_wrong_is_valid_and_shows_no_violation(campa
 @pytest.mark.parametrize("row", SEEDS, ids=[f"{r['plan']['world']}-{r['plan']['seed']}" for r in SEEDS])
 def test_a_seed_that_showed_a_violation_shows_none(row: dict[str, Any], campaign: driver.Campaign) -> None:
     plan = from_json(row["plan"])
-    # A cluster is tried with a run without faults first.
-    *_, played = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
-    assert "broken" not in played, played
-    assert (played["done"], played["violations"]) == (True, []), played
-    assert [fault["kind"] for fault in played["faults"] if fault["hit"]], "no fault came in time"
+    for _ in range(MOST_PLAYS):
+        # A cluster is tried with a run without faults first.
+        *_, played = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
+        assert "broken" not in played, played
+        assert (played["done"], played["violations"]) == (True, []), played
+        if any(fault["hit"] for fault in played["faults"]):
+            return
+    pytest.fail(f"no fault came in time: {played}")
