@@ -191,3 +191,8 @@ def test_servers_in_a_form_that_a_table_cannot_be_added_to_are_left(text: str) -
 def test_what_is_no_toml_is_named_with_its_line() -> None:
     with pytest.raises(toml_entry.NotToml, match="line 2"):
         toml_entry.with_entry("a = 1\nb = \n", "mcp_servers", "quantgate", ENTRY)
+
+
+def test_a_number_that_cannot_be_read_is_no_toml_either() -> None:
+    with pytest.raises(toml_entry.NotToml, match="4300 digits"):
+        toml_entry.with_entry(f"a = {'9' * 5000}\n", "mcp_servers", "quantgate", ENTRY)

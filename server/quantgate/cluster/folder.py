@@ -100,7 +100,7 @@ def parse(path: str, text: str, errors: str, host: str) -> Folder:
     first = records[0][0].removeprefix("@") if records else ""
     if first in ("absent", "closed", "unseen", "file"):
         return Folder(path, first)  # type: ignore[arg-type]
-    if first != "root":
+    if first != "root" or len(records[0]) < 2:
         raise Unreachable(
             "The cluster's shell gave no answer that can be read",
             fix=f"run a plain `ssh {host} true`: it must print nothing",

@@ -93,7 +93,7 @@ def read(path: Path | None) -> EnvFile:
         tables = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigError("env.toml is not UTF-8 text", where=str(path), fix="save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
         place = _place(str(error))
         raise ConfigError(
             f"env.toml is not TOML{place}", where=str(path), fix="correct it; text needs quotes"
