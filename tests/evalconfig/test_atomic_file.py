@@ -261,7 +261,7 @@ def test_a_file_that_is_no_config_is_refused_in_no_time_and_untouched(tmp_path: 
     started = time.process_time()
     with pytest.raises(ConfigError) as refusal:
         edit(str(path), Request(set=("execution.mode=parallel",)))
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 10
     assert "eval.yaml" in str(refusal.value)
     assert path.read_bytes() == BAD[name]
     assert list(tmp_path.iterdir()) == [path]
