@@ -177,6 +177,13 @@ def test_a_run_whose_follow_on_is_still_queued_is_looked_at_again_before_it_is_r
     assert "Job 813" in followed
 
 
+def test_a_cluster_that_does_not_answer_is_asked_again_with_a_wait() -> None:
+    text = status._next_step([_view("unreachable", _run())])
+    (again,) = [found for found in calls_in(text) if found.spec.name == "status"]
+    assert again.arguments["wait_seconds"] == 30
+    assert "not failed" in text
+
+
 def test_of_several_checkpoints_none_is_taken_for_the_one_that_is_meant() -> None:
     texts = dict(_of_the_start())
     assert "'/w/a'" in texts["check_environment: one checkpoint"]

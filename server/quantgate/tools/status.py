@@ -211,7 +211,10 @@ def _after_the_end(view: judging.View) -> str:
         return f"{call('verify_run', run=name)} before any score is reported."
     if view.state == "unreachable":
         why = overview.reason(view) or next((t.reason for t in view.tasks), "it does not answer.")
-        return f"{call('status', invocation_ids=[name])} again later: {why} It is not failed."
+        # With a wait: an agent that does not pause by itself would ask hundreds of times in a second.
+        return (
+            f"{call('status', invocation_ids=[name], wait_seconds=30)} until it answers again: {why} It is not failed."
+        )
     if run.directory is None and run.remote is None:
         new = (
             f"{call('canary', config=config)} or {call('run', config=config)} starts a new one"
