@@ -16,7 +16,8 @@ from . import driver, enclosure
 from .plan import from_json
 from .world import BASELINE, CANARIED
 
-SEEDS = [row for row in yaml.safe_load((Path(__file__).parent / "seeds.yaml").read_text("utf-8")) if "mended" in row]
+ROWS = yaml.safe_load((Path(__file__).parent / "seeds.yaml").read_text("utf-8"))
+SEEDS = [row for row in ROWS if "mended" in row and "held_by" not in row]
 
 MOST_PLAYS = 3
 """How often a plan is played until a fault of it comes in time: how fast the machine is decides that too."""
@@ -45,8 +46,7 @@ def test_a_run_in_which_nothing_goes_wrong_is_valid_and_shows_no_violation(campa
 def test_a_seed_that_showed_a_violation_shows_none(row: dict[str, Any], campaign: driver.Campaign) -> None:
     plan = from_json(row["plan"])
     for _ in range(MOST_PLAYS):
-        # A cluster is tried with a run without faults first.
-        *_, played = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
+        (played,) = campaign.enclosed(driver.Order(plan.world, (plan.seed,), plan=json.dumps(plan.as_json())))
         assert "broken" not in played, played
         assert (played["done"], played["violations"]) == (True, []), played
         if any(fault["hit"] for fault in played["faults"]):
